@@ -1,0 +1,1 @@
+"""Call `autolog()` before training and everything about the run is kept."""

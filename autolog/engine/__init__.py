@@ -1,0 +1,1 @@
+"""From a patched function to a recorded run: what every framework's file is written with."""

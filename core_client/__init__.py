@@ -1,0 +1,1 @@
+"""Runs and how they reach a store. Knows no machine-learning framework."""

@@ -1,0 +1,137 @@
+"""Everything that can happen to a run or an experiment: the one language of spool, drain and store.
+
+An event is a fact with its own time; applying it twice changes nothing. In the spool an event
+is one line of JSON, an array that starts with a short tag.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Union
+
+import msgspec
+
+from core_client.entities import DatasetInput
+
+
+class Metrics(msgspec.Struct, tag="m", array_like=True, gc=False):
+    """Values of one instant. JSON has no NaN or infinity: those travel as text (see `number`)."""
+
+    run_id: str
+    timestamp: int
+    step: int
+    values: dict[str, float | str]
+
+
+class Params(msgspec.Struct, tag="p", array_like=True):
+    run_id: str
+    values: dict[str, str]
+
+
+class Tags(msgspec.Struct, tag="t", array_like=True):
+    run_id: str
+    values: dict[str, str]
+
+
+class TagDeleted(msgspec.Struct, tag="t-", array_like=True):
+    run_id: str
+    key: str
+
+
+class Inputs(msgspec.Struct, tag="i", array_like=True):
+    run_id: str
+    datasets: list[DatasetInput]
+
+
+class RunStarted(msgspec.Struct, tag="r", array_like=True):
+    """A new run. `experiment_id` may be empty: then `experiment_name` says where it belongs, and
+    the store creates that experiment if it has to. An empty `artifact_uri` is filled in by the
+    store: ``<experiment's artifact location>/<run id>/artifacts``."""
+
+    run_id: str
+    experiment_id: str
+    experiment_name: str
+    run_name: str
+    user_id: str
+    start_time: int
+    artifact_uri: str
+    tags: dict[str, str]
+
+
+class RunResumed(msgspec.Struct, tag="r+", array_like=True):
+    """This process writes to a run that it did not start; the run is RUNNING again."""
+
+    run_id: str
+
+
+class RunEnded(msgspec.Struct, tag="r.", array_like=True):
+    run_id: str
+    status: str
+    end_time: int
+
+
+class RunRenamed(msgspec.Struct, tag="rn", array_like=True):
+    run_id: str
+    name: str
+
+
+class RunDeleted(msgspec.Struct, tag="r-", array_like=True):
+    run_id: str
+    time: int
+
+
+class RunRestored(msgspec.Struct, tag="r*", array_like=True):
+    run_id: str
+
+
+class ExperimentCreated(msgspec.Struct, tag="e", array_like=True):
+    """A new experiment; the store chooses its id. An empty `artifact_location` is filled in by
+    the store: ``<artifact root>/<experiment id>``. A second one of the same name is no news."""
+
+    name: str
+    artifact_location: str
+    tags: dict[str, str]
+    time: int
+
+
+class ExperimentRenamed(msgspec.Struct, tag="en", array_like=True):
+    experiment_id: str
+    name: str
+    time: int
+
+
+class ExperimentTagged(msgspec.Struct, tag="et", array_like=True):
+    experiment_id: str
+    values: dict[str, str]
+
+
+class ExperimentDeleted(msgspec.Struct, tag="e-", array_like=True):
+    """The experiment and its runs are deleted; all can be restored."""
+
+    experiment_id: str
+    time: int
+
+
+class ExperimentRestored(msgspec.Struct, tag="e*", array_like=True):
+    experiment_id: str
+    time: int
+
+
+Event = Union[
+    Metrics, Params, Tags, TagDeleted, Inputs,
+    RunStarted, RunResumed, RunEnded, RunRenamed, RunDeleted, RunRestored,
+    ExperimentCreated, ExperimentRenamed, ExperimentTagged, ExperimentDeleted, ExperimentRestored,
+]  # fmt: skip
+
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(Event).decode
+
+
+def writable(value: float) -> float | str:
+    """The value as JSON can hold it: finite numbers as they are, others as text."""
+    return value if math.isfinite(value) else str(value)
+
+
+def number(value: float | str) -> float:
+    """The float that `writable` was given."""
+    return float(value)

@@ -1,0 +1,48 @@
+"""Where things are: environment variables, tracking URIs and folders, read at the time of use."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
+DEFAULT_EXPERIMENT_ID = "0"
+
+# What stores and servers accept, in characters, and how much one batch may hold.
+MAX_KEY = 250
+MAX_PARAM_VALUE = 6000
+MAX_TAG_VALUE = 8000
+MAX_BATCH_PARAMS = 100
+MAX_BATCH_TAGS = 100
+MAX_BATCH_METRICS = 1000
+
+
+def home() -> Path:
+    """This user's folder for the spool and the signing key (``AUTOLOG_HOME`` overrides it)."""
+    chosen = os.environ.get("AUTOLOG_HOME")
+    if not chosen:
+        import platformdirs
+
+        chosen = platformdirs.user_data_dir("autolog", appauthor=False)
+    path = Path(chosen).expanduser().absolute()
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def artifact_root() -> str:
+    """Where a store puts the artifacts of the experiments it creates, unless told otherwise."""
+    return str(Path("mlruns").absolute())
+
+
+def absolute(uri: str) -> str:
+    """The tracking URI with its relative path, if any, resolved against the working directory."""
+    match = re.fullmatch(r"(sqlite(?:\+\w+)?:///)(?!/)(.+)", uri)
+    if match and not match[2].startswith(":memory:"):
+        return match[1] + str(Path(match[2]).absolute())
+    return uri
+
+
+def without_password(uri: str) -> str:
+    """The URI as it may be shown and stored: a password in it becomes ``***``."""
+    return re.sub(r"(://[^/@:]*):[^@/]*@", r"\1:***@", uri)

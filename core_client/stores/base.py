@@ -1,0 +1,84 @@
+"""What every store can do. One contract suite (tests/store_contract.py) holds for all of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from core_client.entities import Experiment, Metric, PagedList, Run, ViewType
+from core_client.events import Event
+
+
+class Refused(Exception):
+    """Events that a store will never take, with the reason; the rest of the batch was applied.
+
+    Args:
+        reasons: pairs of a refused event and one sentence that says why.
+    """
+
+    def __init__(self, reasons: list[tuple[Event, str]]) -> None:
+        super().__init__("; ".join(reason for _, reason in reasons))
+        self.reasons = reasons
+
+
+class Store(ABC):
+    """Runs and experiments in one place. Safe to use from several threads."""
+
+    uri: str
+
+    @abstractmethod
+    def apply(self, batch: Sequence[Event]) -> None:
+        """Write events in their order, in one transaction. The only way to write.
+
+        Idempotent: a batch may come again, whole or in part.
+
+        Raises:
+            Refused: some events can never be applied (a run that does not exist, a param that
+                has another value already); all others of the batch were applied.
+            StoreUnavailable: nothing was applied; the same batch may be tried again later.
+        """
+
+    @abstractmethod
+    def get_run(self, run_id: str) -> Run:
+        """One run, deleted or not. Raises MlflowException RESOURCE_DOES_NOT_EXIST."""
+
+    @abstractmethod
+    def search_runs(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str = "",
+        view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int = 1000,
+        order_by: Sequence[str] = (),
+        page_token: str | None = None,
+    ) -> PagedList[Run]:
+        """Runs that match MLflow's filter grammar, newest first unless `order_by` says otherwise."""
+
+    @abstractmethod
+    def metric_history(
+        self, run_id: str, key: str, max_results: int | None = None, page_token: str | None = None
+    ) -> PagedList[Metric]:
+        """Every point of one metric, ordered by timestamp, step, value."""
+
+    @abstractmethod
+    def get_experiment(self, experiment_id: str) -> Experiment:
+        """One experiment, deleted or not. Raises MlflowException RESOURCE_DOES_NOT_EXIST."""
+
+    @abstractmethod
+    def get_experiment_by_name(self, name: str) -> Experiment | None:
+        """The experiment of that name, deleted or not."""
+
+    @abstractmethod
+    def search_experiments(
+        self,
+        view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int = 1000,
+        filter_string: str = "",
+        order_by: Sequence[str] = (),
+        page_token: str | None = None,
+    ) -> PagedList[Experiment]:
+        """Experiments that match (attributes name, creation_time, last_update_time; tags)."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give connections back; the store may not be used after."""

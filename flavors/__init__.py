@@ -1,0 +1,1 @@
+"""How a model is saved, described and loaded. One file per framework."""
