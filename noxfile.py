@@ -1,0 +1,142 @@
+"""Every check of this repository; `nox` alone runs them all, `nox -l` lists them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import nox
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parent
+PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+EXTRAS: dict[str, list[str]] = PYPROJECT["project"]["optional-dependencies"]
+PACKAGES = ("core_client", "flavors", "autolog")
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.error_on_missing_interpreters = False
+
+
+def interpreters() -> Iterator[tuple[str, str]]:
+    """Version and path of each supported Python that starts, the running one first."""
+    running = f"{sys.version_info.major}.{sys.version_info.minor}"
+    yield running, sys.executable
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    for version in ("3.10", "3.11", "3.12", "3.13"):
+        candidates = [shutil.which(f"python{version}"), *pyenv.glob(f"{version}.*/bin/python")]
+        works = (path for path in candidates if path and starts(str(path)))
+        if version != running and (path := next(works, None)):
+            yield version, str(path)
+
+
+def starts(python: str) -> bool:
+    """Whether this is a Python, not a shim of one that is not there."""
+    return subprocess.run([python, "-c", ""], check=False, capture_output=True).returncode == 0
+
+
+PYTHONS = dict(interpreters())
+# The lowest versions of the frameworks have wheels for the oldest Pythons only.
+OLDEST = PYTHONS.get("3.10") or PYTHONS.get("3.11")
+
+
+def group(name: str) -> list[str]:
+    """What a dependency group of pyproject.toml lists."""
+    return list(nox.project.dependency_groups(PYPROJECT, name))
+
+
+def lowest(extra: str) -> list[str]:
+    """Our dependencies and those of an extra, each pinned to its lower bound."""
+    pins = []
+    for requirement in map(Requirement, PYPROJECT["project"]["dependencies"] + EXTRAS[extra]):
+        bound = next(part.version for part in requirement.specifier if part.operator == ">=")
+        pins.append(f"{requirement.name}=={bound}")
+    return pins
+
+
+def pytest(session: nox.Session, *places: str) -> None:
+    """Run the tests of some folders, or what was asked for after `--`."""
+    session.run("python", "-m", "pytest", *(session.posargs or places))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, and imports that only go down."""
+    session.install(*group("lint"), "-e", ".")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Strict types in the three packages."""
+    session.install(*group("types"), "-e", ".")
+    session.run("mypy")
+
+
+@nox.session
+def minimal(session: nox.Session) -> None:
+    """The wheel with no extra, away from the sources: imports, logs, reads back."""
+    folder = Path(session.create_tmp())
+    shutil.rmtree(folder)
+    session.run("python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT))
+    (wheel,) = folder.glob("*.whl")
+    session.install("--force-reinstall", str(wheel))
+    session.chdir(folder)
+    session.run("python", "-I", str(ROOT / "tests" / "minimal.py"))
+
+
+def core(session: nox.Session) -> None:
+    """The engine on a toy framework, the client and the stores; no framework installed."""
+    session.install("-e", ".", *group("test"))
+    pytest(session, "tests")
+
+
+for version, python in PYTHONS.items():
+    nox.session(core, name=f"core-{version}", python=python)
+
+
+def register(extra: str) -> None:
+    """Sessions of one framework: its folder of tests, at both ends of its range."""
+
+    def highest(session: nox.Session) -> None:
+        session.install("-e", f".[{extra}]", *group("test"))
+        pytest(session, f"integration_tests/{extra}")
+
+    def lowest_versions(session: nox.Session) -> None:
+        session.install("-e", f".[{extra}]", *lowest(extra), *group("test"))
+        pytest(session, "tests", f"integration_tests/{extra}")
+
+    nox.session(highest, name=f"{extra}(highest)")
+    if OLDEST:
+        nox.session(lowest_versions, name=f"{extra}(lowest)", python=OLDEST)
+
+
+for extra in EXTRAS:
+    register(extra)
+
+
+@nox.session
+def notebook(session: nox.Session) -> None:
+    """The example notebook and all that shows itself, in a real kernel."""
+    session.install("-e", ".[sklearn]", *group("test"), *group("notebook"))
+    pytest(session, "integration_tests/notebook")
+
+
+@nox.session
+def mlflow(session: nox.Session) -> None:
+    """What we write, read by MLflow; what MLflow writes, read by us."""
+    session.install("-e", ".[sklearn]", *group("test"), *group("mlflow"))
+    pytest(session, "integration_tests/mlflow")
+
+
+@nox.session(default=False)
+def benchmarks(session: nox.Session) -> None:
+    """The budgets, ours beside MLflow's."""
+    session.install("-e", ".[sklearn]", *group("mlflow"))
+    session.run("python", "-m", "benchmarks", *session.posargs)
