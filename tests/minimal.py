@@ -9,7 +9,7 @@ import tempfile
 os.chdir(tempfile.mkdtemp())
 os.environ["AUTOLOG_HOME"] = os.getcwd()
 
-import autolog  # noqa: E402 (the folder first)
+import autolog
 
 for framework in ("numpy", "sklearn", "pandas", "matplotlib"):
     assert importlib.util.find_spec(framework) is None, f"{framework} is installed here"
@@ -28,6 +28,8 @@ assert read.data.metrics == {"loss": 0.1}, read
 history = autolog.tracking.MlflowClient().get_metric_history(run.info.run_id, "loss")
 assert [point.step for point in history] == list(range(10)), history
 assert autolog.artifacts.load_text(f"{run.info.artifact_uri}/notes/today.txt") == "all is well"
-assert [found.info.run_id for found in autolog.search_runs(output_format="list")] == [run.info.run_id]
+assert [found.info.run_id for found in autolog.search_runs(output_format="list")] == [
+    run.info.run_id
+]
 assert os.path.exists("mlflow.db")
 print(f"ok: {autolog.__file__} imports, logs and reads back")
