@@ -1,0 +1,314 @@
+"""Runs in an SQL database that MLflow opens too."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, or_, select
+
+from core_client.entities import (
+    Dataset,
+    DatasetInput,
+    Experiment,
+    InputTag,
+    LifecycleStage,
+    Metric,
+    PagedList,
+    Run,
+    RunData,
+    RunInfo,
+    RunInputs,
+    ViewType,
+)
+from core_client.events import Event
+from core_client.exceptions import StoreUnavailable, invalid, missing
+from core_client.search import EXPERIMENTS, RUNS, page_offset, page_token
+from core_client.settings import artifact_root
+from core_client.stores.base import Refused, Store
+from core_client.stores.sql import schema
+from core_client.stores.sql.connection import Database
+from core_client.stores.sql.finding import (
+    experiment_condition,
+    order_experiments,
+    order_runs,
+    run_condition,
+)
+from core_client.stores.sql.schema import (
+    datasets,
+    experiment_tags,
+    experiments,
+    input_tags,
+    inputs,
+    latest_metrics,
+    metrics,
+    params,
+    runs,
+    tags,
+)
+from core_client.stores.sql.writing import chunks, experiment_number, loaded, write
+
+_STAGES = {
+    ViewType.ACTIVE_ONLY: (LifecycleStage.ACTIVE,),
+    ViewType.DELETED_ONLY: (LifecycleStage.DELETED,),
+    ViewType.ALL: (LifecycleStage.ACTIVE, LifecycleStage.DELETED),
+}
+
+
+class SqlStore(Store):
+    """A database with MLflow's tables. Opening makes the file, its folder and the tables.
+
+    Args:
+        uri: SQLAlchemy's URI of the database, such as ``sqlite:////absolute/path/mlflow.db``.
+
+    Raises:
+        StoreUnavailable: the database cannot be opened, or holds something else.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._database = Database(uri)
+        self._artifact_root = artifact_root()
+        with self._database.transaction() as connection:
+            empty = schema.is_empty(connection)
+            lacking = [] if empty else schema.lacking(connection)
+        if lacking:
+            self.close()
+            raise StoreUnavailable(
+                f"The database '{self._database.name}' is not one of MLflow 2.4 or newer: it lacks "
+                f"{', '.join(lacking[:4])}. If an older MLflow made it, `mlflow db upgrade` "
+                "brings it up to date; otherwise name another file."
+            )
+        if empty:
+            with self._database.transaction(writing=True) as connection:
+                schema.create(connection, self._artifact_root, int(time.time() * 1000))
+
+    def apply(self, batch: Sequence[Event]) -> None:
+        with self._database.transaction(writing=True) as connection:
+            refused = write(connection, batch, self._artifact_root)
+        if refused:
+            raise Refused(refused)
+
+    def get_run(self, run_id: str) -> Run:
+        with self._database.transaction() as connection:
+            rows = connection.execute(select(runs).where(runs.c.run_uuid == run_id)).all()
+            if not rows:
+                raise missing(f"Run '{run_id}' does not exist in '{self._database.name}'.")
+            return _with_data(connection, rows)[0]
+
+    def search_runs(
+        self,
+        experiment_ids: Sequence[str],
+        filter_string: str = "",
+        view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int = 1000,
+        order_by: Sequence[str] = (),
+        page_token: str | None = None,
+    ) -> PagedList[Run]:
+        query = select(runs).where(
+            runs.c.experiment_id.in_([experiment_number(one) for one in experiment_ids]),
+            runs.c.lifecycle_stage.in_(_stages(view_type)),
+            *(run_condition(wanted) for wanted in RUNS.filters(filter_string)),
+        )
+        query = order_runs(query, RUNS.orders(order_by))
+        with self._database.transaction() as connection:
+            rows, token = _page(connection, query, max_results, page_token)
+            return PagedList(_with_data(connection, rows), token)
+
+    def metric_history(
+        self, run_id: str, key: str, max_results: int | None = None, page_token: str | None = None
+    ) -> PagedList[Metric]:
+        _check_size(max_results)
+        order = (metrics.c.timestamp, metrics.c.step, metrics.c.value, metrics.c.is_nan)
+        query = select(*order).where(metrics.c.run_uuid == run_id, metrics.c.key == key)
+        query = query.order_by(*order)
+        if page_token:
+            query = query.where(_after(order, _last_point(page_token)))
+        if max_results is not None:
+            query = query.limit(max_results + 1)
+        with self._database.transaction() as connection:
+            rows = connection.execute(query).all()
+            if not rows and not page_token:
+                self._check_run(connection, run_id)
+        token = None
+        if max_results is not None and len(rows) > max_results:
+            rows = rows[:max_results]
+            token = base64.b64encode(json.dumps(list(rows[-1])).encode()).decode()
+        return PagedList(
+            [Metric(key, loaded(value, nan), when, step) for when, step, value, nan in rows], token
+        )
+
+    def get_experiment(self, experiment_id: str) -> Experiment:
+        number = experiment_number(experiment_id)
+        with self._database.transaction() as connection:
+            query = select(experiments).where(experiments.c.experiment_id == number)
+            found = _experiments(connection, connection.execute(query).all())
+        if not found:
+            raise missing(
+                f"Experiment '{experiment_id}' does not exist in '{self._database.name}'."
+            )
+        return found[0]
+
+    def get_experiment_by_name(self, name: str) -> Experiment | None:
+        with self._database.transaction() as connection:
+            query = select(experiments).where(experiments.c.name == name)
+            found = _experiments(connection, connection.execute(query).all())
+        return found[0] if found else None
+
+    def search_experiments(
+        self,
+        view_type: int = ViewType.ACTIVE_ONLY,
+        max_results: int = 1000,
+        filter_string: str = "",
+        order_by: Sequence[str] = (),
+        page_token: str | None = None,
+    ) -> PagedList[Experiment]:
+        query = select(experiments).where(
+            experiments.c.lifecycle_stage.in_(_stages(view_type)),
+            *(experiment_condition(wanted) for wanted in EXPERIMENTS.filters(filter_string)),
+        )
+        query = order_experiments(query, EXPERIMENTS.orders(order_by))
+        with self._database.transaction() as connection:
+            rows, token = _page(connection, query, max_results, page_token)
+            return PagedList(_experiments(connection, rows), token)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _check_run(self, connection: Connection, run_id: str) -> None:
+        if connection.scalar(select(runs.c.run_uuid).where(runs.c.run_uuid == run_id)) is None:
+            raise missing(f"Run '{run_id}' does not exist in '{self._database.name}'.")
+
+
+def _stages(view_type: int) -> tuple[str, ...]:
+    if view_type not in _STAGES:
+        raise invalid(
+            f"No view type: {view_type!r}. Use ViewType.ACTIVE_ONLY, DELETED_ONLY or ALL."
+        )
+    return _STAGES[view_type]
+
+
+def _check_size(max_results: int | None) -> None:
+    if max_results is not None and max_results < 1:
+        raise invalid(f"max_results must be 1 or more, not {max_results}.")
+
+
+def _page(
+    connection: Connection, query: Select[Any], max_results: int, token: str | None
+) -> tuple[Sequence[Row[Any]], str | None]:
+    """One page of rows, and the token of the next page if there is one."""
+    _check_size(max_results)
+    start = page_offset(token)
+    rows = connection.execute(query.offset(start).limit(max_results + 1)).all()
+    if len(rows) > max_results:
+        return rows[:max_results], page_token(start + max_results)
+    return rows, None
+
+
+def _last_point(token: str) -> list[Any]:
+    try:
+        timestamp, step, value, is_nan = json.loads(base64.b64decode(token, validate=True))
+    except (binascii.Error, ValueError, TypeError):
+        raise invalid(
+            f"Not a page token: '{token}'. Pass the token of a result, or None."
+        ) from None
+    return [timestamp, step, value, is_nan]
+
+
+def _after(columns: Sequence[Any], last: Sequence[Any]) -> Any:
+    """Whether a row comes after the last one of the previous page."""
+    ways = [
+        and_(*(c == v for c, v in zip(columns[:n], last, strict=False)), columns[n] > last[n])
+        for n in range(len(columns))
+    ]
+    return and_(columns[0] >= last[0], or_(*ways))  # the first part bounds the scan of the index
+
+
+def _with_data(connection: Connection, rows: Sequence[Row[Any]]) -> list[Run]:
+    """Runs with their data and inputs, read by one query per table."""
+    data = {row.run_uuid: RunData({}, {}, {}) for row in rows}
+    used: dict[str, dict[str, DatasetInput]] = {run_id: {} for run_id in data}
+    for some in chunks(data):
+        latest = latest_metrics.c
+        query = select(latest.run_uuid, latest.key, latest.value, latest.is_nan)
+        for run_id, key, value, nan in connection.execute(query.where(latest.run_uuid.in_(some))):
+            data[run_id].metrics[key] = loaded(value, nan)
+        for table, name in ((params, "params"), (tags, "tags")):
+            pairs = select(table.c.run_uuid, table.c.key, table.c.value)
+            for run_id, key, value in connection.execute(pairs.where(table.c.run_uuid.in_(some))):
+                getattr(data[run_id], name)[key] = value
+        _read_inputs(connection, some, used)
+    return [
+        Run(_info(row), data[row.run_uuid], RunInputs(list(used[row.run_uuid].values())))
+        for row in rows
+    ]
+
+
+def _info(row: Row[Any]) -> RunInfo:
+    return RunInfo(
+        run_id=row.run_uuid,
+        experiment_id=str(row.experiment_id),
+        run_name=row.name or "",
+        user_id=row.user_id or "",
+        status=row.status,
+        start_time=row.start_time,
+        end_time=row.end_time,
+        lifecycle_stage=row.lifecycle_stage,
+        artifact_uri=row.artifact_uri or "",
+    )
+
+
+def _read_inputs(
+    connection: Connection, run_ids: list[str], used: dict[str, dict[str, DatasetInput]]
+) -> None:
+    query = (
+        select(inputs.c.destination_id, inputs.c.input_uuid, datasets, input_tags)
+        .join(datasets, datasets.c.dataset_uuid == inputs.c.source_id)
+        .outerjoin(input_tags, input_tags.c.input_uuid == inputs.c.input_uuid)
+        .where(
+            inputs.c.source_type == "DATASET",
+            inputs.c.destination_type == "RUN",
+            inputs.c.destination_id.in_(run_ids),
+        )
+    )
+    for row in connection.execute(query).mappings():
+        item = used[row[inputs.c.destination_id]].setdefault(
+            row[inputs.c.input_uuid],
+            DatasetInput(
+                Dataset(
+                    name=row[datasets.c.name],
+                    digest=row[datasets.c.digest],
+                    source_type=row[datasets.c.dataset_source_type],
+                    source=row[datasets.c.dataset_source],
+                    schema=row[datasets.c.dataset_schema],
+                    profile=row[datasets.c.dataset_profile],
+                ),
+                [],
+            ),
+        )
+        if row[input_tags.c.name] is not None:
+            item.tags.append(InputTag(row[input_tags.c.name], row[input_tags.c.value]))
+
+
+def _experiments(connection: Connection, rows: Sequence[Row[Any]]) -> list[Experiment]:
+    found: dict[int, dict[str, str]] = {row.experiment_id: {} for row in rows}
+    for some in chunks(found):
+        query = select(experiment_tags).where(experiment_tags.c.experiment_id.in_(some))
+        for row in connection.execute(query):
+            found[row.experiment_id][row.key] = row.value
+    return [
+        Experiment(
+            experiment_id=str(row.experiment_id),
+            name=row.name,
+            artifact_location=row.artifact_location or "",
+            lifecycle_stage=row.lifecycle_stage,
+            tags=found[row.experiment_id],
+            creation_time=row.creation_time,
+            last_update_time=row.last_update_time,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,161 @@
+"""Filters and sort keys as conditions on MLflow's tables."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    case,
+    false,
+    or_,
+    select,
+    true,
+)
+
+from core_client.search import Comparison, Order, Value
+from core_client.stores.sql.schema import (
+    datasets,
+    experiment_tags,
+    experiments,
+    input_tags,
+    inputs,
+    latest_metrics,
+    params,
+    runs,
+    tags,
+)
+from core_client.stores.sql.writing import RUN_NAME, experiment_number
+
+_RUN_TABLES = {"metric": latest_metrics, "param": params, "tag": tags}
+_RUN_COLUMNS = {"run_id": runs.c.run_uuid, "run_name": runs.c.name}
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+DATASET_CONTEXT = "mlflow.data.context"
+
+
+def run_condition(wanted: Comparison) -> ColumnElement[bool]:
+    """The condition on `runs` that a comparison stands for."""
+    if wanted.kind == "attribute" and wanted.key == "run_name":
+        wanted = Comparison("tag", RUN_NAME, wanted.operator, wanted.value)  # as MLflow does
+    if wanted.kind == "attribute":
+        return _compare(_run_column(wanted.key), wanted)
+    if wanted.kind == "dataset":
+        return _among(runs.c.run_uuid, _dataset_users(wanted), wanted)
+    table = _RUN_TABLES[wanted.kind]
+    having = select(table.c.run_uuid).where(table.c.key == wanted.key)
+    return _among(runs.c.run_uuid, having, wanted, table)
+
+
+def _run_column(key: str) -> Column[Any]:
+    return _RUN_COLUMNS[key] if key in _RUN_COLUMNS else runs.c[key]
+
+
+def experiment_condition(wanted: Comparison) -> ColumnElement[bool]:
+    """The condition on `experiments` that a comparison stands for."""
+    if wanted.kind == "tag":
+        table = experiment_tags
+        having = select(table.c.experiment_id).where(table.c.key == wanted.key)
+        return _among(experiments.c.experiment_id, having, wanted, table)
+    if wanted.key == "experiment_id":
+        wanted = wanted._replace(value=_numbers(wanted.value))
+    return _compare(experiments.c[wanted.key], wanted)
+
+
+def order_runs(query: Select[Any], orders: Sequence[Order]) -> Select[Any]:
+    """The query in the wanted order; then the newest first, and by id where all else is equal."""
+    for order in orders:
+        if order.kind == "attribute":
+            column: Any = _run_column(order.key)
+            last: Any = case((column.is_(None), 1), else_=0)
+        else:
+            table = _RUN_TABLES[order.kind].alias()
+            same = and_(table.c.run_uuid == runs.c.run_uuid, table.c.key == order.key)
+            query = query.outerjoin(table, same)
+            column = table.c.value
+            last = case((column.is_(None), 2), else_=0)
+            if order.kind == "metric":
+                last = case((table.c.is_nan == true(), 1), (column.is_(None), 2), else_=0)
+        query = query.order_by(last, column.asc() if order.ascending else column.desc())
+    return query.order_by(runs.c.start_time.desc(), runs.c.run_uuid)
+
+
+def order_experiments(query: Select[Any], orders: Sequence[Order]) -> Select[Any]:
+    """The query in the wanted order; the newest first unless told otherwise."""
+    if not orders:
+        return query.order_by(experiments.c.creation_time.desc(), experiments.c.experiment_id)
+    for order in orders:
+        column = experiments.c[order.key]
+        query = query.order_by(column.asc() if order.ascending else column.desc())
+    return query.order_by(experiments.c.experiment_id.desc())
+
+
+def _among(
+    owner: Column[Any], having: Select[Any], wanted: Comparison, table: Table | None = None
+) -> ColumnElement[bool]:
+    """Whether the owner is one of those that have a value, and such a one as is wanted."""
+    if wanted.operator == "IS NULL":
+        return owner.not_in(having)
+    if wanted.operator != "IS NOT NULL" and table is not None:
+        having = having.where(_compare(table.c.value, wanted, table.c.get("is_nan")))
+    return owner.in_(having)
+
+
+def _dataset_users(wanted: Comparison) -> Select[Any]:
+    """The ids of the runs that have a dataset such as is wanted."""
+    of_runs = select(inputs.c.destination_id).where(
+        inputs.c.source_type == "DATASET", inputs.c.destination_type == "RUN"
+    )
+    if wanted.key == "context":
+        column: Column[Any] = input_tags.c.value
+        of_runs = of_runs.join(input_tags, input_tags.c.input_uuid == inputs.c.input_uuid).where(
+            input_tags.c.name == DATASET_CONTEXT
+        )
+    else:
+        column = datasets.c[wanted.key]
+        of_runs = of_runs.join(datasets, datasets.c.dataset_uuid == inputs.c.source_id)
+    return of_runs if wanted.value is None else of_runs.where(_compare(column, wanted))
+
+
+def _compare(
+    column: ColumnElement[Any], wanted: Comparison, is_nan: Column[Any] | None = None
+) -> ColumnElement[bool]:
+    value: Any = wanted.value
+    match wanted.operator:
+        case "IS NULL":
+            return column.is_(None)
+        case "IS NOT NULL":
+            return column.is_not(None)
+        case "LIKE":
+            return column.like(value)
+        case "ILIKE":
+            return column.ilike(value)
+        case "IN":
+            return column.in_(value)
+        case "NOT IN":
+            return column.not_in(value)
+    condition: ColumnElement[bool] = _OPERATORS[wanted.operator](column, value)
+    if is_nan is None:
+        return condition
+    if wanted.operator == "!=":  # NaN differs from every number, and is in no order to any
+        return or_(condition, is_nan == true())
+    return and_(condition, is_nan == false())
+
+
+def _numbers(value: Value) -> Any:
+    """Experiment ids, texts in a filter, as the numbers that the database holds."""
+    if isinstance(value, tuple):
+        return [experiment_number(one) for one in value]
+    return None if value is None else experiment_number(str(value))
