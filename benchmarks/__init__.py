@@ -1,0 +1,1 @@
+"""Our budgets, measured beside MLflow in the same run: `nox -s benchmarks`."""
