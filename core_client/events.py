@@ -64,6 +64,13 @@ class RunResumed(msgspec.Struct, tag="r+", array_like=True):
     run_id: str
 
 
+class RunInherited(msgspec.Struct, tag="rf", array_like=True):
+    """A forked child writes to its parent's run; its own end is not the run's end. The run is
+    told again in full, for the child's events may reach the store before the parent's."""
+
+    start: RunStarted
+
+
 class RunEnded(msgspec.Struct, tag="r.", array_like=True):
     run_id: str
     status: str
@@ -119,12 +126,13 @@ class ExperimentRestored(msgspec.Struct, tag="e*", array_like=True):
 
 Event = Union[
     Metrics, Params, Tags, TagDeleted, Inputs,
-    RunStarted, RunResumed, RunEnded, RunRenamed, RunDeleted, RunRestored,
+    RunStarted, RunResumed, RunInherited, RunEnded, RunRenamed, RunDeleted, RunRestored,
     ExperimentCreated, ExperimentRenamed, ExperimentTagged, ExperimentDeleted, ExperimentRestored,
 ]  # fmt: skip
 
 encode = msgspec.json.Encoder().encode
 decode = msgspec.json.Decoder(Event).decode
+decode_lines = msgspec.json.Decoder(Event).decode_lines
 
 
 def writable(value: float) -> float | str:

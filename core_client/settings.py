@@ -30,6 +30,20 @@ def home() -> Path:
     return path
 
 
+def tracking_uri() -> str:
+    """Where runs go: ``MLFLOW_TRACKING_URI``, or a database in the working directory."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
+
+
+def set_tracking_uri(uri: str | Path) -> None:
+    """Choose where runs go, here and in the processes started from here.
+
+    Args:
+        uri: such as ``sqlite:///mlflow.db``; empty for the default.
+    """
+    os.environ["MLFLOW_TRACKING_URI"] = str(uri)
+
+
 def artifact_root() -> str:
     """Where a store puts the artifacts of the experiments it creates, unless told otherwise."""
     return str(Path("mlruns").absolute())

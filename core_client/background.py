@@ -1,0 +1,83 @@
+"""Work off the training thread: one daemon thread per process, in the order of submission."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from core_client.report import warn
+
+MOST_WAITING = 256  # tasks; whoever submits more waits, so that memory stays bounded
+
+
+class _Worker:
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._tasks: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        self._unfinished = 0
+        self._thread: threading.Thread | None = None
+
+    def submit(self, function: Callable[..., object], *args: Any) -> None:
+        with self._changed:
+            if threading.current_thread() is not self._thread:
+                self._changed.wait_for(lambda: self._unfinished < MOST_WAITING)
+            self._tasks.append((function, args))
+            self._unfinished += 1
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._work, name="autolog-background", daemon=True
+                )
+                self._thread.start()
+            self._changed.notify_all()
+
+    def wait(self, timeout: float | None) -> bool:
+        if threading.current_thread() is self._thread:
+            return True  # a task that reads a run sees what earlier tasks did
+        with self._changed:
+            return self._changed.wait_for(lambda: self._unfinished == 0, timeout)
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._tasks)
+                function, args = self._tasks.popleft()
+            try:
+                function(*args)
+            except Exception as error:  # noqa: BLE001 - the thread outlives any task
+                warn(f"{getattr(function, '__qualname__', function)} failed: {error!r}")
+            finally:
+                del function, args  # what a task holds is free as soon as it is done
+                with self._changed:
+                    self._unfinished -= 1
+                    self._changed.notify_all()
+
+
+_worker = _Worker()
+
+
+def submit(function: Callable[..., object], *args: Any) -> None:
+    """Call the function in the background thread; its error is reported, never raised."""
+    _worker.submit(function, *args)
+
+
+def wait(timeout: float | None = None) -> bool:
+    """Wait for everything submitted so far.
+
+    Args:
+        timeout: seconds to wait at most.
+
+    Returns:
+        Whether all of it is done.
+    """
+    return _worker.wait(timeout)
+
+
+def _after_fork() -> None:
+    global _worker
+    _worker = _Worker()
+
+
+os.register_at_fork(after_in_child=_after_fork)

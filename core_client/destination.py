@@ -1,0 +1,151 @@
+"""A tracking URI as this process knows it: the spool, the drain and the store that belong together."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import time
+
+from core_client import background
+from core_client.drain import Drain
+from core_client.entities import Experiment, LifecycleStage
+from core_client.events import ExperimentCreated
+from core_client.exceptions import MlflowException, invalid, missing
+from core_client.settings import absolute, without_password
+from core_client.spool import Spool
+from core_client.stores import open_store
+from core_client.stores.base import Store
+
+EXIT_WAIT = 10.0  # seconds that the end of the process may wait for the store
+
+
+class Destination:
+    """Where runs go, and all that stands between. One per URI and process: see `destination`."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self.spool = Spool(uri, self._grown)
+        self.drain = Drain(self.spool, self.store)
+        self._store: Store | None = None
+        self._opening = threading.Lock()
+        self._experiments: dict[str, Experiment] = {}
+
+    def store(self) -> Store:
+        """The open store. Raises MlflowException if it cannot be opened."""
+        with self._opening:
+            if self._store is None:
+                self._store = open_store(self.uri)
+            return self._store
+
+    def current(self) -> Store:
+        """The store with everything in it that this process has recorded until now."""
+        background.wait()
+        self.drain.flush()
+        return self.store()
+
+    def experiment(self, experiment_id: str) -> Experiment:
+        """The active experiment of that id, as first read. Raises MlflowException without one."""
+        if experiment_id not in self._experiments:
+            self._remember(self.current().get_experiment(experiment_id))
+        return self._experiments[experiment_id]
+
+    def known_experiment(self, experiment_id: str) -> Experiment | None:
+        """The same without a look at the store."""
+        return self._experiments.get(experiment_id)
+
+    def experiment_named(self, name: str) -> Experiment:
+        """The active experiment of that name, created if there is none.
+
+        Raises:
+            MlflowException: it was deleted.
+        """
+        for known in self._experiments.values():
+            if known.name == name:
+                return known
+        found = self.current().get_experiment_by_name(name)
+        if found is None:
+            self.spool.append_events(ExperimentCreated(name, "", {}, time.time_ns() // 1_000_000))
+            found = self.current().get_experiment_by_name(name)
+        if found is None:
+            raise missing(f"The store did not take the experiment '{name}'; see its warning.")
+        return self._remember(found)
+
+    def _remember(self, experiment: Experiment) -> Experiment:
+        if experiment.lifecycle_stage == LifecycleStage.DELETED:
+            raise invalid(
+                f"The experiment '{experiment.name}' (id {experiment.experiment_id}) is deleted. "
+                "Restore it with restore_experiment, or use another one."
+            )
+        return self._experiments.setdefault(experiment.experiment_id, experiment)
+
+    def forget_experiments(self) -> None:
+        """They have changed: the next look reads them again."""
+        self._experiments.clear()
+
+    def close(self, timeout: float) -> None:
+        """Send everything and leave no file behind; say so if that takes too long."""
+        if not self.spool.segments():
+            return
+        try:
+            self.drain.close(timeout)
+        except MlflowException as error:
+            print(
+                f"autolog: not everything has reached '{without_password(self.uri)}' yet: {error} "
+                f"It is kept in '{self.spool.folder}'; `autolog sync` or the next start sends it.",
+                file=sys.stderr,
+            )
+
+    def _grown(self) -> None:
+        _close_with_process()
+        self.drain.notify()
+
+    def after_fork(self) -> None:
+        """In the child: an own segment, an own thread, and an own connection to the store."""
+        self.spool.after_fork()
+        self.drain.after_fork()
+        _left_to_the_parent.append(self._store)
+        self._store = None
+        self._opening = threading.Lock()
+
+
+_destinations: dict[str, Destination] = {}
+# Connections that a fork has copied: to close them here would disturb the parent's.
+_left_to_the_parent: list[Store | None] = []
+
+
+def destination(uri: str) -> Destination:
+    """The destination for a tracking URI, the same object each time."""
+    full = absolute(uri)
+    # setdefault is atomic: two threads get the same one, whoever came first.
+    return _destinations.get(full) or _destinations.setdefault(full, Destination(full))
+
+
+def close_all() -> None:
+    """At the end of the process: wait a bounded time, then say what is kept."""
+    background.wait(EXIT_WAIT)
+    for one in list(_destinations.values()):
+        one.close(EXIT_WAIT)
+
+
+def _close_with_process() -> None:
+    """A worker of multiprocessing ends without atexit, but runs its own finalizers."""
+    global _closes_in
+    if _closes_in != os.getpid():
+        _closes_in = os.getpid()
+        process = sys.modules.get("multiprocessing.process")
+        if process and process.parent_process():
+            from multiprocessing.util import Finalize
+
+            Finalize(None, close_all, exitpriority=10)
+
+
+def _after_fork() -> None:
+    for one in _destinations.values():
+        one.after_fork()
+
+
+_closes_in = 0
+atexit.register(close_all)
+os.register_at_fork(after_in_child=_after_fork)

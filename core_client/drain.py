@@ -1,0 +1,212 @@
+"""From the spool to the store: one background thread per tracking URI."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from core_client.entities import RunStatus
+from core_client.events import RunEnded, encode
+from core_client.exceptions import MlflowException, StoreUnavailable
+from core_client.report import warn
+from core_client.segment import SUFFIX, Segment
+from core_client.settings import without_password
+from core_client.spool import Spool
+from core_client.stores.base import Refused, Store
+
+REST = 0.05  # seconds between two rounds, so that small events meet in one transaction
+WORK_SHARE = 4  # rest so many times the last round's work: the training has the interpreter
+LONGEST_REST = 30.0  # seconds between two tries while the store cannot be reached
+
+
+class Drain:
+    """Sends what the spool holds, in order, and tries again for as long as it has to.
+
+    Args:
+        spool: this process's end of the queue.
+        open_store: gives the store; called in the background thread.
+    """
+
+    def __init__(self, spool: Spool, open_store: Callable[[], Store]) -> None:
+        self._spool = spool
+        self._open_store = open_store
+        self.after_fork()
+
+    def after_fork(self) -> None:
+        """In a new process nothing is under way."""
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._news = False
+        self._asked = self._answered = 0
+        self._failure: MlflowException | None = None
+        self._segments: dict[Path, Segment] = {}
+
+    def notify(self) -> None:
+        """The spool has grown."""
+        with self._changed:
+            self._news = True
+            self._wake()
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until everything appended so far is in the store, dead processes' events too.
+
+        Args:
+            timeout: seconds to wait at most.
+
+        Raises:
+            StoreUnavailable: not in time, or the store cannot be reached; all is kept.
+            MlflowException: the store cannot be used as it is; all is kept.
+        """
+        with self._changed:
+            self._asked += 1
+            ticket = self._asked
+            self._wake()
+            self._changed.wait_for(lambda: self._answered >= ticket, timeout)
+            failure = self._failure
+            if self._answered < ticket:
+                failure = StoreUnavailable(f"The store took longer than {timeout} s.")
+        if failure:
+            raise failure
+
+    def adopt(self, every_host: bool = False) -> int:
+        """Send what processes that are gone have left, and close the runs that died with them.
+
+        Args:
+            every_host: also take what another machine has left in a shared folder.
+
+        Returns:
+            The number of events sent.
+        """
+        sent = 0
+        store = self._open_store()
+        own = self._spool.segments()
+        for path in sorted(self._spool.folder.glob("*" + SUFFIX)):
+            if path in own:
+                continue
+            with _claimed(path) as segment:
+                if segment and (every_host or segment.header.host == os.uname().nodename):
+                    sent += self._send(segment, store)
+                    self._close_runs(segment, store)
+                    segment.remove()
+        return sent
+
+    def _wake(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="autolog-drain", daemon=True)
+            self._thread.start()
+        self._changed.notify_all()
+
+    def _work(self) -> None:
+        rest = 0.0
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._news or self._asked > self._answered)
+                self._changed.wait_for(lambda: self._asked > self._answered, rest)
+                asked, self._news = self._asked, False
+                wanted = asked > self._answered
+            began = time.monotonic()
+            failure = self._round(wanted)
+            spent = time.monotonic() - began
+            with self._changed:
+                self._answered, self._failure = asked, failure
+                self._news = self._news or failure is not None
+                self._changed.notify_all()
+            rest = max(REST, spent * WORK_SHARE, min(2 * rest, LONGEST_REST) if failure else 0)
+
+    def _round(self, adopt: bool) -> MlflowException | None:
+        try:
+            if adopt or not self._segments:
+                self.adopt()
+            self._spool.hush()
+            self._send_own()
+            return None
+        except MlflowException as error:
+            failure = error
+        except Exception as error:  # noqa: BLE001 - no fault may end the thread that keeps data
+            failure = MlflowException(f"{type(error).__name__}: {error}")
+        warn(
+            f"Recording goes on, but nothing reaches '{without_password(self._spool.uri)}': "
+            f"{failure} All is kept in '{self._spool.folder}'; "
+            "`autolog sync` or the next start sends it."
+        )
+        return failure
+
+    def _send_own(self) -> None:
+        store = self._open_store()
+        paths = self._spool.segments()
+        for path in paths:
+            segment = self._segments.setdefault(path, Segment(path))
+            self._send(segment, store)
+            if path != paths[-1]:
+                self._finish(path)
+
+    def _finish(self, path: Path) -> None:
+        segment = self._segments.pop(path)
+        segment.remove()
+        segment.close()
+        self._spool.release(path)
+
+    def close(self, timeout: float) -> None:
+        """Send everything and take the own files away. Raises as `flush` does."""
+        self.flush(timeout)
+        for path in self._spool.segments():
+            self._finish(path)
+
+    def _send(self, segment: Segment, store: Store) -> int:
+        count = 0
+        while True:
+            events, offset = segment.read()
+            if not events and offset == segment.offset:
+                return count
+            try:
+                store.apply(events)
+            except Refused as refused:
+                for event, reason in refused.reasons:
+                    segment.set_aside(encode(event), reason)
+            segment.sent(offset)
+            count += len(events)
+
+    def _close_runs(self, segment: Segment, store: Store) -> None:
+        ends = []
+        for run_id in segment.open_runs:
+            with contextlib.suppress(MlflowException):  # a run that was refused has no end
+                if store.get_run(run_id).info.status == RunStatus.RUNNING:
+                    ends.append(RunEnded(run_id, RunStatus.KILLED, segment.last_write()))
+        store.apply(ends)
+
+
+@contextlib.contextmanager
+def _claimed(path: Path) -> Iterator[Segment | None]:
+    """The segment, locked by us while its writer is gone; None while the writer lives."""
+    try:
+        fd = os.open(path, os.O_RDWR)
+    except FileNotFoundError:  # another process was faster
+        yield None
+        return
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not path.exists():
+            yield None
+            return
+        segment = Segment(path)
+    except BlockingIOError:
+        yield None
+    except msgspec.DecodeError as error:
+        aside = path.with_suffix(".broken")
+        path.rename(aside)
+        warn(f"'{aside}' is not a spool file of autolog ({error}); it was set aside.")
+        yield None
+    else:
+        try:
+            yield segment
+        finally:
+            segment.close()
+    finally:
+        os.close(fd)

@@ -1,0 +1,39 @@
+"""What the verbs work on: the store in use and the experiment for new runs."""
+
+from __future__ import annotations
+
+import os
+
+from core_client import destination as destinations
+from core_client import settings
+from core_client.client import Client
+from core_client.destination import Destination
+
+
+def destination() -> Destination:
+    """Where runs go now."""
+    return destinations.destination(settings.tracking_uri())
+
+
+_clients: dict[str, Client] = {}
+
+
+def client() -> Client:
+    """The client for it, the same one each time."""
+    uri = settings.absolute(settings.tracking_uri())
+    return _clients.get(uri) or _clients.setdefault(uri, Client(uri))
+
+
+def experiment_id(where: Destination, chosen: str | None = None) -> str:
+    """The experiment for a new run: the chosen one, the environment's, or the default.
+
+    Raises:
+        MlflowException: there is none of that id, or it is deleted.
+    """
+    chosen = chosen or os.environ.get("MLFLOW_EXPERIMENT_ID")
+    if chosen:
+        return where.experiment(str(chosen)).experiment_id
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME")
+    if name:
+        return where.experiment_named(name).experiment_id
+    return settings.DEFAULT_EXPERIMENT_ID

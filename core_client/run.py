@@ -1,0 +1,386 @@
+"""A run that this process writes to: every verb becomes an event in the spool."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+from core_client import content, context, source
+from core_client.artifacts import Artifacts
+from core_client.checks import (
+    check_key,
+    check_status,
+    metric_value,
+    param_value,
+    tag_value,
+    whole_number,
+)
+from core_client.destination import Destination
+from core_client.entities import (
+    DatasetInput,
+    Experiment,
+    LifecycleStage,
+    Metric,
+    Param,
+    RunData,
+    RunInfo,
+    RunInputs,
+    RunStatus,
+    RunTag,
+)
+from core_client.events import (
+    Inputs,
+    Metrics,
+    Params,
+    RunEnded,
+    RunResumed,
+    RunStarted,
+    TagDeleted,
+    Tags,
+    encode,
+    writable,
+)
+from core_client.exceptions import invalid
+
+PARENT = "mlflow.parentRunId"
+IMAGES = "mlflow.loggedImages"
+PREVIEW = 256  # pixels, the longer side of the small copy that the user interface shows
+TABLES = "mlflow.loggedArtifacts"  # names the files that the user interface shows as tables
+
+
+def now() -> int:
+    """The time in ms since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def artifact_uri(experiment: Experiment, run_id: str) -> str:
+    """Where a run of that experiment keeps its files."""
+    return f"{experiment.artifact_location.rstrip('/')}/{run_id}/artifacts"
+
+
+class ActiveRun:
+    """A run being written. In a ``with`` statement it ends with the block, FAILED if that raises.
+
+    Args:
+        destination: where its events go.
+        info: what is known of it; an empty `artifact_uri` is looked up when it is needed.
+        tags: those it has.
+        params: those it has; a param never changes its value.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        info: RunInfo,
+        tags: Mapping[str, str],
+        params: Mapping[str, str] = {},
+    ) -> None:
+        self.run_id = info.run_id
+        self._destination = destination
+        self._info = info
+        self._tags = dict(tags)
+        self._params = dict(params)
+        self._metric_keys: set[str] = set()
+        self._append = destination.spool.append
+
+    @classmethod
+    def begin(
+        cls,
+        destination: Destination,
+        experiment_id: str,
+        run_name: str | None = None,
+        tags: Mapping[str, Any] | None = None,
+        start_time: int | None = None,
+        source_tags: Mapping[str, str] | None = None,
+    ) -> ActiveRun:
+        """Record the start of a new run.
+
+        Args:
+            destination: where it goes.
+            experiment_id: an experiment of that store.
+            run_name: a name for people; an adjective, a noun and a number by default.
+            tags: further tags; they win over those that the system sets.
+            start_time: ms since 1970, now by default.
+            source_tags: who runs what code, found out by default.
+        """
+        given = {check_key(key, "tag"): tag_value(text, key) for key, text in (tags or {}).items()}
+        name = run_name or given.get("mlflow.runName") or source.random_name()
+        all_tags = {**(source_tags or source.tags()), **given, "mlflow.runName": name}
+        run_id = uuid.uuid4().hex
+        experiment = destination.known_experiment(experiment_id)
+        start = RunStarted(
+            run_id=run_id,
+            experiment_id=experiment_id,
+            experiment_name="",
+            run_name=name,
+            user_id=all_tags["mlflow.user"],
+            start_time=now() if start_time is None else whole_number(start_time, "start time"),
+            artifact_uri=artifact_uri(experiment, run_id) if experiment else "",
+            tags=all_tags,
+        )
+        destination.spool.append_events(start)
+        info = RunInfo(
+            run_id,
+            experiment_id,
+            name,
+            start.user_id,
+            RunStatus.RUNNING,
+            start.start_time,
+            None,
+            LifecycleStage.ACTIVE,
+            start.artifact_uri,
+        )
+        return cls(destination, info, all_tags)
+
+    @classmethod
+    def of(cls, destination: Destination, run_id: str) -> ActiveRun:
+        """A run that the store has. Raises MlflowException RESOURCE_DOES_NOT_EXIST."""
+        stored = destination.current().get_run(run_id)
+        return cls(destination, stored.info, stored.data.tags, stored.data.params)
+
+    def resume(self) -> None:
+        """The run, begun elsewhere, is RUNNING again and ends in this process."""
+        self._destination.spool.append_events(RunResumed(self.run_id))
+        self._info = msgspec.structs.replace(self._info, status=RunStatus.RUNNING, end_time=None)
+
+    def child(
+        self,
+        run_name: str | None = None,
+        tags: Mapping[str, Any] | None = None,
+        start_time: int | None = None,
+    ) -> ActiveRun:
+        """A nested run, begun but not made the active one. End it with `end`."""
+        return ActiveRun.begin(
+            self._destination,
+            self._info.experiment_id,
+            run_name,
+            {**(tags or {}), PARENT: self.run_id},
+            start_time,
+            {key: text for key, text in self._tags.items() if key.startswith(source.PREFIXES)},
+        )
+
+    @property
+    def info(self) -> RunInfo:
+        """The run's names, times and places."""
+        if not self._info.artifact_uri:
+            experiment = self._destination.experiment(self._info.experiment_id)
+            uri = artifact_uri(experiment, self.run_id)
+            self._info = msgspec.structs.replace(self._info, artifact_uri=uri)
+        return self._info
+
+    @property
+    def data(self) -> RunData:
+        """Metrics, params and tags as they are in the store now."""
+        return self._destination.current().get_run(self.run_id).data
+
+    @property
+    def inputs(self) -> RunInputs:
+        """The datasets of the run as they are in the store now."""
+        return self._destination.current().get_run(self.run_id).inputs
+
+    @property
+    def artifacts(self) -> Artifacts:
+        """The run's files."""
+        return Artifacts(self.info.artifact_uri)
+
+    def log_metric(
+        self, key: str, value: Any, step: int | None = None, timestamp: int | None = None
+    ) -> None:
+        """Record one point.
+
+        Args:
+            key: the metric's name, at most 250 characters.
+            value: a number, or what `float` makes one of; NaN and infinity are kept.
+            step: any 64-bit integer, 0 by default.
+            timestamp: ms since 1970, now by default.
+        """
+        if type(key) is not str or key not in self._metric_keys:
+            self._metric_keys.add(check_key(key, "metric"))
+        if type(value) is not float:
+            value = metric_value(value, key)
+        step = 0 if step is None else whole_number(step, "step")
+        timestamp = now() if timestamp is None else whole_number(timestamp, "timestamp")
+        self._append(encode(Metrics(self.run_id, timestamp, step, {key: writable(value)})) + b"\n")
+
+    def log_metrics(
+        self, metrics: Mapping[str, Any], step: int | None = None, timestamp: int | None = None
+    ) -> None:
+        """Record one point of each of several metrics, all or none."""
+        values = {
+            check_key(key, "metric"): writable(metric_value(value, key))
+            for key, value in metrics.items()
+        }
+        step = 0 if step is None else whole_number(step, "step")
+        timestamp = now() if timestamp is None else whole_number(timestamp, "timestamp")
+        if values:
+            self._append(encode(Metrics(self.run_id, timestamp, step, values)) + b"\n")
+
+    def log_param(self, key: str, value: Any) -> None:
+        """Record an input of the run. Raises MlflowException if it has another value already."""
+        self.log_params({key: value})
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Record several inputs, all or none."""
+        values = self._new_params(params)
+        if values:
+            self._append(encode(Params(self.run_id, values)) + b"\n")
+            self._params.update(values)
+
+    def set_tag(self, key: str, value: Any) -> None:
+        """Record a note on the run; the last one counts."""
+        self.set_tags({key: value})
+
+    def set_tags(self, tags: Mapping[str, Any]) -> None:
+        """Record several notes, all or none."""
+        values = {check_key(key, "tag"): tag_value(value, key) for key, value in tags.items()}
+        if values:
+            self._append(encode(Tags(self.run_id, values)) + b"\n")
+            self._tags.update(values)
+
+    def delete_tag(self, key: str) -> None:
+        """Take a note back."""
+        self._append(encode(TagDeleted(self.run_id, check_key(key, "tag"))) + b"\n")
+        self._tags.pop(key, None)
+
+    def log_batch(
+        self,
+        metrics: Iterable[Metric] = (),
+        params: Iterable[Param] = (),
+        tags: Iterable[RunTag] = (),
+    ) -> None:
+        """Record metrics, params and tags together, all or none."""
+        values = self._new_params({param.key: param.value for param in params})
+        notes = {check_key(tag.key, "tag"): tag_value(tag.value, tag.key) for tag in tags}
+        events: list[Metrics | Params | Tags] = [
+            Metrics(
+                self.run_id,
+                whole_number(point.timestamp, "timestamp"),
+                whole_number(point.step, "step"),
+                {check_key(point.key, "metric"): writable(metric_value(point.value, point.key))},
+            )
+            for point in metrics
+        ]
+        if values:
+            events.append(Params(self.run_id, values))
+        if notes:
+            events.append(Tags(self.run_id, notes))
+        if events:
+            self._append(b"".join(encode(event) + b"\n" for event in events))
+            self._params.update(values)
+            self._tags.update(notes)
+
+    def log_inputs(self, datasets: Sequence[DatasetInput]) -> None:
+        """Record which datasets the run used, and how."""
+        self._append(encode(Inputs(self.run_id, list(datasets))) + b"\n")
+
+    def log_artifact(self, local_path: str | Path, artifact_path: str | None = None) -> None:
+        """Keep a copy of a file or folder, in the folder `artifact_path` of the run's artifacts."""
+        self.artifacts.add(local_path, artifact_path)
+
+    def log_artifacts(self, local_dir: str | Path, artifact_path: str | None = None) -> None:
+        """Keep a copy of everything in a folder."""
+        self.artifacts.add_all(local_dir, artifact_path)
+
+    def log_bytes(self, data: bytes, artifact_file: str) -> None:
+        """Keep these bytes as a file."""
+        self.artifacts.write(data, artifact_file)
+
+    def log_text(self, text: str, artifact_file: str) -> None:
+        """Keep a text as a file, in UTF-8."""
+        self.log_bytes(text.encode(), artifact_file)
+
+    def log_dict(self, dictionary: Any, artifact_file: str) -> None:
+        """Keep a dictionary or list as JSON, or as YAML if the file's name ends so."""
+        self.log_bytes(content.of_dict(dictionary, artifact_file), artifact_file)
+
+    def log_figure(
+        self, figure: Any, artifact_file: str, save_kwargs: Mapping[str, Any] | None = None
+    ) -> None:
+        """Keep a matplotlib or plotly figure; the file's ending says the format."""
+        self.log_bytes(content.of_figure(figure, artifact_file, save_kwargs), artifact_file)
+
+    def log_image(
+        self,
+        image: Any,
+        artifact_file: str | None = None,
+        key: str | None = None,
+        step: int | None = None,
+        timestamp: int | None = None,
+    ) -> None:
+        """Keep a picture: PIL, or an array of height x width (x 1, 3 or 4 channels).
+
+        Args:
+            image: the picture; integers 0 to 255, floats 0 to 1.
+            artifact_file: its file name; or else
+            key: the name of a series that it belongs to,
+            step: its place there,
+            timestamp: and its time in ms since 1970.
+        """
+        if (artifact_file is None) == (key is None):
+            raise invalid("log_image takes either artifact_file or key (with step), not both.")
+        if artifact_file:
+            suffix = PurePosixPath(artifact_file).suffix or ".png"
+            return self.log_bytes(content.of_image(image, suffix), artifact_file)
+        name = (
+            f"images/{check_key(key, 'image').replace('/', '~')}"
+            f"+step+{whole_number(step or 0, 'step')}"
+            f"+timestamp+{whole_number(timestamp or now(), 'timestamp')}+{uuid.uuid4()}"
+        )
+        self.log_bytes(content.of_image(image, ".png"), f"{name}.png")
+        self.log_bytes(content.of_image(image, ".webp", PREVIEW), f"{name}+compressed.webp")
+        self.set_tag(IMAGES, True)
+
+    def log_table(self, data: Any, artifact_file: str) -> None:
+        """Keep a table (dict of columns, or DataFrame) as JSON; adds rows if it is there."""
+        kept = [self.artifacts.read(artifact_file)] if self.artifacts.has(artifact_file) else []
+        self.log_bytes(content.of_table(data, *kept), artifact_file)
+        listed = json.loads(self._tags.get(TABLES, "[]"))
+        entry = {"path": artifact_file, "type": "table"}
+        if entry not in listed:
+            self.set_tag(TABLES, json.dumps([*listed, entry]))
+
+    def artifact_folder(self, artifact_path: str) -> AbstractContextManager[Path]:
+        """An empty folder to fill, put in place whole when the ``with`` block ends."""
+        return self.artifacts.folder(artifact_path)
+
+    def end(self, status: str = RunStatus.FINISHED, end_time: int | None = None) -> None:
+        """The run is over; what it recorded is on the disk when this returns.
+
+        Args:
+            status: FINISHED, FAILED or KILLED.
+            end_time: ms since 1970, now by default.
+        """
+        status = check_status(status)
+        end_time = now() if end_time is None else whole_number(end_time, "end time")
+        self._destination.spool.append_events(RunEnded(self.run_id, status, end_time))
+        if PARENT not in self._tags:  # else the parent's end does it for all its children
+            self._destination.spool.sync()
+        self._info = msgspec.structs.replace(self._info, status=status, end_time=end_time)
+        context.remove(self)
+
+    def __enter__(self) -> ActiveRun:  # noqa: PYI034 - Self needs Python 3.11
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self.end(RunStatus.FINISHED if error is None else RunStatus.FAILED)
+
+    def _new_params(self, params: Mapping[str, Any]) -> dict[str, str]:
+        values = {check_key(key, "param"): param_value(text, key) for key, text in params.items()}
+        for key, value in values.items():
+            known = self._params.get(key, value)
+            if known != value:
+                raise invalid(
+                    f"The param '{key}' of run {self.run_id} is '{known}' and cannot become "
+                    f"'{value}': a param is set once. Use another key, a tag, or a new run."
+                )
+        return {key: value for key, value in values.items() if key not in self._params}
