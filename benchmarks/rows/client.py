@@ -55,9 +55,17 @@ for step in itertools.count():
 """
 
 
-def script(code: str, **values: object) -> list[str]:
-    """The command that runs a piece of code in a new Python."""
+def command(code: str, **values: object) -> list[str]:
+    """What runs a piece of code in a new Python."""
     return [sys.executable, "-c", code.format(**values)]
+
+
+def run(arguments: list[str]) -> str:
+    """What a command prints; if it fails, its last line tells why."""
+    done = subprocess.run(arguments, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1])
+    return done.stdout
 
 
 def memory() -> float:
@@ -74,16 +82,15 @@ def memory() -> float:
     pairs=7,
 )
 def importing(library: str) -> list[float]:
-    command = script(IMPORT, library=library, heavy=HEAVY)
     # The first start writes the compiled files; nobody waits for that twice.
-    outputs = [subprocess.check_output(command, stderr=subprocess.DEVNULL) for _ in range(2)]
+    outputs = [run(command(IMPORT, library=library, heavy=HEAVY)) for _ in range(2)]
     return list(json.loads(outputs[-1].splitlines()[-1]))
 
 
 @measure(Row("cold script: import, run, ten values, new database", "ms", at_most=400))
 def cold_script(library: str) -> list[float]:
     started = time.perf_counter()
-    subprocess.run(script(COLD, library=library), check=True, stderr=subprocess.DEVNULL)
+    run(command(COLD, library=library))
     return [(time.perf_counter() - started) * 1e3]
 
 
@@ -157,7 +164,7 @@ def batched_points(library: str) -> list[float]:
 def killed(library: str) -> list[float]:
     Path("returned").write_bytes(bytes(8))
     options = {} if library == "autolog" else {"synchronous": False}
-    process = subprocess.Popen(script(ENDLESS, library=library, options=options))
+    process = subprocess.Popen(command(ENDLESS, library=library, options=options))
     with open("returned", "r+b") as file:
         returned = mmap.mmap(file.fileno(), 8)
     while not int.from_bytes(returned[:], "little"):
@@ -168,7 +175,7 @@ def killed(library: str) -> list[float]:
     process.wait()
     count = int.from_bytes(returned[:], "little")
     if library == "autolog":
-        subprocess.run([sys.executable, "-m", "autolog.cli", "sync"], check=True)
+        run([sys.executable, "-m", "autolog.cli", "sync"])
     return [max(0, count - stored_points()) / count * 100, count]
 
 
@@ -194,7 +201,7 @@ def million_points(library: str) -> list[float]:
 
 @measure(Row("10,000 runs searched, first page of 100", "ms", at_most=50), pairs=1)
 def ten_thousand_runs(library: str) -> list[float]:
-    subprocess.run(script(MANY_RUNS), check=True)
+    run(command(MANY_RUNS))
     mlflow = importlib.import_module(library)
     client = mlflow.MlflowClient()
     durations = []
