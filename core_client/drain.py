@@ -47,6 +47,7 @@ class Drain:
         self._asked = self._answered = 0
         self._failure: MlflowException | None = None
         self._segments: dict[Path, Segment] = {}
+        self._closing = False
 
     def notify(self) -> None:
         """The spool has grown."""
@@ -91,11 +92,20 @@ class Drain:
             if path in own:
                 continue
             with _claimed(path) as segment:
-                if segment and (every_host or segment.header.host == os.uname().nodename):
+                if segment is None:
+                    continue
+                if every_host or segment.header.host == os.uname().nodename:
                     sent += self._send(segment, store)
                     self._close_runs(segment, store)
                     segment.remove()
+                else:
+                    segment.close()
         return sent
+
+    def close(self, timeout: float) -> None:
+        """Send everything, take the own files away and end the thread. Raises as `flush` does."""
+        self._closing = True
+        self.flush(timeout)
 
     def _wake(self) -> None:
         if self._thread is None:
@@ -118,6 +128,9 @@ class Drain:
                 self._answered, self._failure = asked, failure
                 self._news = self._news or failure is not None
                 self._changed.notify_all()
+                if self._closing and not self._news:
+                    self._closing, self._thread = False, None
+                    return
             rest = max(REST, spent * WORK_SHARE, min(2 * rest, LONGEST_REST) if failure else 0)
 
     def _round(self, adopt: bool) -> MlflowException | None:
@@ -142,36 +155,27 @@ class Drain:
         store = self._open_store()
         paths = self._spool.segments()
         for path in paths:
-            segment = self._segments.setdefault(path, Segment(path))
+            if path not in self._segments:
+                self._segments[path] = Segment(path)
+            segment = self._segments[path]
             self._send(segment, store)
-            if path != paths[-1]:
-                self._finish(path)
-
-    def _finish(self, path: Path) -> None:
-        segment = self._segments.pop(path)
-        segment.remove()
-        segment.close()
-        self._spool.release(path)
-
-    def close(self, timeout: float) -> None:
-        """Send everything and take the own files away. Raises as `flush` does."""
-        self.flush(timeout)
-        for path in self._spool.segments():
-            self._finish(path)
+            done = path != paths[-1] or self._closing
+            if done and self._spool.release(path, segment.offset):
+                self._segments.pop(path).remove()
 
     def _send(self, segment: Segment, store: Store) -> int:
         count = 0
-        while True:
-            events, offset = segment.read()
-            if not events and offset == segment.offset:
-                return count
+        while chunk := segment.read():
+            refused: list[tuple[bytes, str]] = chunk.broken
             try:
-                store.apply(events)
-            except Refused as refused:
-                for event, reason in refused.reasons:
-                    segment.set_aside(encode(event), reason)
-            segment.sent(offset)
-            count += len(events)
+                store.apply(chunk.events)
+            except Refused as error:
+                refused = refused + [(encode(event), why) for event, why in error.reasons]
+            for line, why in refused:
+                segment.set_aside(line, why)
+            segment.sent(chunk.end)
+            count += len(chunk.events)
+        return count
 
     def _close_runs(self, segment: Segment, store: Store) -> None:
         ends = []
@@ -184,29 +188,26 @@ class Drain:
 
 @contextlib.contextmanager
 def _claimed(path: Path) -> Iterator[Segment | None]:
-    """The segment, locked by us while its writer is gone; None while the writer lives."""
+    """The segment, ours as long as its lock is; None while its writer lives or if it is gone."""
     try:
         fd = os.open(path, os.O_RDWR)
     except FileNotFoundError:  # another process was faster
         yield None
         return
     try:
+        yield _locked(fd, path)
+    finally:
+        os.close(fd)
+
+
+def _locked(fd: int, path: Path) -> Segment | None:
+    try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not path.exists():
-            yield None
-            return
-        segment = Segment(path)
-    except BlockingIOError:
-        yield None
+        return Segment(path)
+    except (BlockingIOError, FileNotFoundError):
+        return None
     except msgspec.DecodeError as error:
         aside = path.with_suffix(".broken")
         path.rename(aside)
         warn(f"'{aside}' is not a spool file of autolog ({error}); it was set aside.")
-        yield None
-    else:
-        try:
-            yield segment
-        finally:
-            segment.close()
-    finally:
-        os.close(fd)
+        return None

@@ -30,6 +30,14 @@ class Header(msgspec.Struct, tag="autolog-spool-1", array_like=True):
     uri: str
 
 
+class Chunk(msgspec.Struct):
+    """A piece of a segment: `end` is the offset behind it."""
+
+    end: int
+    events: list[Event] = []
+    broken: list[tuple[bytes, str]] = []
+
+
 class Segment:
     """A reader of one segment, written by this process or by another one.
 
@@ -45,29 +53,28 @@ class Segment:
         self._offset_file = os.open(path.with_suffix(".offset"), os.O_RDWR | os.O_CREAT, 0o600)
         self.offset = self._file.tell()
         sent = int(os.pread(self._offset_file, 20, 0) or 0)
-        while self.offset < sent:  # only to learn which runs those events left open
-            self.offset = self.read(min(CHUNK, sent - self.offset))[1]
+        while self.offset < sent and (chunk := self.read(min(CHUNK, sent - self.offset))):
+            self.offset = chunk.end  # read only to learn which runs these events left open
 
-    def read(self, size: int = CHUNK) -> tuple[list[Event], int]:
-        """The next events, and the offset behind them; no events at the end of the file.
-
-        A line without its end is not there yet. A broken line is set aside with a warning.
-        """
+    def read(self, size: int = CHUNK) -> Chunk | None:
+        """What follows, up to `size` bytes; None at the end. An unfinished line is not there yet."""
         data = os.pread(self._file.fileno(), size, self.offset)
-        end = data.rfind(b"\n") + 1
-        if not end and len(data) == size:
-            return self.read(2 * size)
+        lines = data[: data.rfind(b"\n") + 1]
+        if not lines:
+            return self.read(2 * size) if len(data) == size else None
+        chunk = Chunk(self.offset + len(lines))
         try:
-            events = decode_lines(data[:end])
+            chunk.events = decode_lines(lines)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            events = self._decode_one_by_one(data[:end])
-        for event in events:
+            self._decode_one_by_one(lines, chunk)
+        for number, event in enumerate(chunk.events):
             if isinstance(event, (RunStarted, RunResumed)):
                 self.open_runs.add(event.run_id)
             elif isinstance(event, RunEnded):
                 self.open_runs.discard(event.run_id)
-        told = [event.start if isinstance(event, RunInherited) else event for event in events]
-        return told, self.offset + end
+            elif isinstance(event, RunInherited):
+                chunk.events[number] = event.start
+        return chunk
 
     def sent(self, offset: int) -> None:
         """Remember that everything before this offset has reached the store."""
@@ -91,15 +98,14 @@ class Segment:
         os.close(self._offset_file)
 
     def remove(self) -> None:
-        """Everything has been sent: delete the files."""
+        """Everything has been sent: close and delete the files."""
         self.path.unlink(missing_ok=True)
         self.path.with_suffix(".offset").unlink(missing_ok=True)
+        self.close()
 
-    def _decode_one_by_one(self, lines: bytes) -> list[Event]:
-        events = []
-        for line in lines.splitlines(keepends=True):
+    def _decode_one_by_one(self, lines: bytes, chunk: Chunk) -> None:
+        for line in lines.splitlines():
             try:
-                events.append(decode(line))
+                chunk.events.append(decode(line))
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                self.set_aside(line, f"A line of '{self.path}' is broken ({error}).")
-        return events
+                chunk.broken.append((line, f"A line of '{self.path}' is broken: {error}."))

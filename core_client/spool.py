@@ -92,13 +92,22 @@ class Spool:
         with self._lock:
             return list(self._segments)
 
-    def release(self, path: Path) -> None:
-        """Every event of this segment has been sent, and its file is gone."""
+    def release(self, path: Path, sent: int) -> bool:
+        """Delete a segment whose events have been sent up to this offset.
+
+        Returns:
+            False if it has grown since: then it stays.
+        """
         with self._lock:
-            fd = self._segments.pop(path)
+            fd = self._segments[path]
             if fd == self._fd:
+                if self._size != sent:
+                    return False
                 self._fd = -1
+            path.unlink(missing_ok=True)  # before the lock goes with its descriptor
+            del self._segments[path]
             os.close(fd)
+            return True
 
     def after_fork(self) -> None:
         """In the child: leave the parent its segments, and begin an own one at the next append."""
