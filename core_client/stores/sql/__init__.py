@@ -11,20 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, or_, select
 
-from core_client.entities import (
-    Dataset,
-    DatasetInput,
-    Experiment,
-    InputTag,
-    LifecycleStage,
-    Metric,
-    PagedList,
-    Run,
-    RunData,
-    RunInfo,
-    RunInputs,
-    ViewType,
-)
+from core_client.entities import Experiment, LifecycleStage, Metric, PagedList, Run, ViewType
 from core_client.events import Event
 from core_client.exceptions import StoreUnavailable, invalid, missing
 from core_client.search import EXPERIMENTS, RUNS, page_offset, page_token
@@ -38,19 +25,10 @@ from core_client.stores.sql.finding import (
     order_runs,
     run_condition,
 )
-from core_client.stores.sql.schema import (
-    datasets,
-    experiment_tags,
-    experiments,
-    input_tags,
-    inputs,
-    latest_metrics,
-    metrics,
-    params,
-    runs,
-    tags,
-)
-from core_client.stores.sql.writing import chunks, experiment_number, loaded, write
+from core_client.stores.sql.reading import read_experiments, read_runs
+from core_client.stores.sql.schema import experiments, metrics, runs
+from core_client.stores.sql.values import experiment_number, loaded
+from core_client.stores.sql.writing import write
 
 _STAGES = {
     ViewType.ACTIVE_ONLY: (LifecycleStage.ACTIVE,),
@@ -98,7 +76,7 @@ class SqlStore(Store):
             rows = connection.execute(select(runs).where(runs.c.run_uuid == run_id)).all()
             if not rows:
                 raise missing(f"Run '{run_id}' does not exist in '{self._database.name}'.")
-            return _with_data(connection, rows)[0]
+            return read_runs(connection, rows)[0]
 
     def search_runs(
         self,
@@ -117,7 +95,7 @@ class SqlStore(Store):
         query = order_runs(query, RUNS.orders(order_by))
         with self._database.transaction() as connection:
             rows, token = _page(connection, query, max_results, page_token)
-            return PagedList(_with_data(connection, rows), token)
+            return PagedList(read_runs(connection, rows), token)
 
     def metric_history(
         self, run_id: str, key: str, max_results: int | None = None, page_token: str | None = None
@@ -146,7 +124,7 @@ class SqlStore(Store):
         number = experiment_number(experiment_id)
         with self._database.transaction() as connection:
             query = select(experiments).where(experiments.c.experiment_id == number)
-            found = _experiments(connection, connection.execute(query).all())
+            found = read_experiments(connection, connection.execute(query).all())
         if not found:
             raise missing(
                 f"Experiment '{experiment_id}' does not exist in '{self._database.name}'."
@@ -156,7 +134,7 @@ class SqlStore(Store):
     def get_experiment_by_name(self, name: str) -> Experiment | None:
         with self._database.transaction() as connection:
             query = select(experiments).where(experiments.c.name == name)
-            found = _experiments(connection, connection.execute(query).all())
+            found = read_experiments(connection, connection.execute(query).all())
         return found[0] if found else None
 
     def search_experiments(
@@ -174,7 +152,7 @@ class SqlStore(Store):
         query = order_experiments(query, EXPERIMENTS.orders(order_by))
         with self._database.transaction() as connection:
             rows, token = _page(connection, query, max_results, page_token)
-            return PagedList(_experiments(connection, rows), token)
+            return PagedList(read_experiments(connection, rows), token)
 
     def close(self) -> None:
         self._database.close()
@@ -226,89 +204,3 @@ def _after(columns: Sequence[Any], last: Sequence[Any]) -> Any:
         for n in range(len(columns))
     ]
     return and_(columns[0] >= last[0], or_(*ways))  # the first part bounds the scan of the index
-
-
-def _with_data(connection: Connection, rows: Sequence[Row[Any]]) -> list[Run]:
-    """Runs with their data and inputs, read by one query per table."""
-    data = {row.run_uuid: RunData({}, {}, {}) for row in rows}
-    used: dict[str, dict[str, DatasetInput]] = {run_id: {} for run_id in data}
-    for some in chunks(data):
-        latest = latest_metrics.c
-        query = select(latest.run_uuid, latest.key, latest.value, latest.is_nan)
-        for run_id, key, value, nan in connection.execute(query.where(latest.run_uuid.in_(some))):
-            data[run_id].metrics[key] = loaded(value, nan)
-        for table, name in ((params, "params"), (tags, "tags")):
-            pairs = select(table.c.run_uuid, table.c.key, table.c.value)
-            for run_id, key, value in connection.execute(pairs.where(table.c.run_uuid.in_(some))):
-                getattr(data[run_id], name)[key] = value
-        _read_inputs(connection, some, used)
-    return [
-        Run(_info(row), data[row.run_uuid], RunInputs(list(used[row.run_uuid].values())))
-        for row in rows
-    ]
-
-
-def _info(row: Row[Any]) -> RunInfo:
-    return RunInfo(
-        run_id=row.run_uuid,
-        experiment_id=str(row.experiment_id),
-        run_name=row.name or "",
-        user_id=row.user_id or "",
-        status=row.status,
-        start_time=row.start_time,
-        end_time=row.end_time,
-        lifecycle_stage=row.lifecycle_stage,
-        artifact_uri=row.artifact_uri or "",
-    )
-
-
-def _read_inputs(
-    connection: Connection, run_ids: list[str], used: dict[str, dict[str, DatasetInput]]
-) -> None:
-    query = (
-        select(inputs.c.destination_id, inputs.c.input_uuid, datasets, input_tags)
-        .join(datasets, datasets.c.dataset_uuid == inputs.c.source_id)
-        .outerjoin(input_tags, input_tags.c.input_uuid == inputs.c.input_uuid)
-        .where(
-            inputs.c.source_type == "DATASET",
-            inputs.c.destination_type == "RUN",
-            inputs.c.destination_id.in_(run_ids),
-        )
-    )
-    for row in connection.execute(query).mappings():
-        item = used[row[inputs.c.destination_id]].setdefault(
-            row[inputs.c.input_uuid],
-            DatasetInput(
-                Dataset(
-                    name=row[datasets.c.name],
-                    digest=row[datasets.c.digest],
-                    source_type=row[datasets.c.dataset_source_type],
-                    source=row[datasets.c.dataset_source],
-                    schema=row[datasets.c.dataset_schema],
-                    profile=row[datasets.c.dataset_profile],
-                ),
-                [],
-            ),
-        )
-        if row[input_tags.c.name] is not None:
-            item.tags.append(InputTag(row[input_tags.c.name], row[input_tags.c.value]))
-
-
-def _experiments(connection: Connection, rows: Sequence[Row[Any]]) -> list[Experiment]:
-    found: dict[int, dict[str, str]] = {row.experiment_id: {} for row in rows}
-    for some in chunks(found):
-        query = select(experiment_tags).where(experiment_tags.c.experiment_id.in_(some))
-        for row in connection.execute(query):
-            found[row.experiment_id][row.key] = row.value
-    return [
-        Experiment(
-            experiment_id=str(row.experiment_id),
-            name=row.name,
-            artifact_location=row.artifact_location or "",
-            lifecycle_stage=row.lifecycle_stage,
-            tags=found[row.experiment_id],
-            creation_time=row.creation_time,
-            last_update_time=row.last_update_time,
-        )
-        for row in rows
-    ]

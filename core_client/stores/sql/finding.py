@@ -31,7 +31,7 @@ from core_client.stores.sql.schema import (
     runs,
     tags,
 )
-from core_client.stores.sql.writing import RUN_NAME, experiment_number
+from core_client.stores.sql.values import RUN_NAME, experiment_number
 
 _RUN_TABLES = {"metric": latest_metrics, "param": params, "tag": tags}
 _RUN_COLUMNS = {"run_id": runs.c.run_uuid, "run_name": runs.c.name}

@@ -2,92 +2,47 @@
 
 from __future__ import annotations
 
-import sys
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Delete, Table, bindparam, delete, insert, select, update
 from sqlalchemy.exc import DataError, InterfaceError, ProgrammingError
 
 from core_client import events
-from core_client.entities import DatasetInput, LifecycleStage, RunStatus, SourceType
+from core_client.entities import LifecycleStage, RunStatus, SourceType
 from core_client.events import Event
 from core_client.settings import MAX_KEY, MAX_PARAM_VALUE, MAX_TAG_VALUE
+from core_client.stores.sql import experiment
 from core_client.stores.sql.connection import insert_many
-from core_client.stores.sql.schema import (
-    datasets,
-    experiment_tags,
-    experiments,
-    input_tags,
-    inputs,
-    latest_metrics,
-    metrics,
-    params,
-    runs,
-    tags,
-)
+from core_client.stores.sql.dataset import add_input
+from core_client.stores.sql.schema import latest_metrics, metrics, params, runs, tags
+from core_client.stores.sql.values import LARGEST, RUN_NAME, Unfit, check, chunks, stored
 
 Refusals = list[tuple[Event, str]]
 
-RUN_NAME = "mlflow.runName"
-LARGEST = sys.float_info.max
-SECOND_LARGEST = 1.7976931348623155e308
-MAX_EXPERIMENT_NAME = 256
-MAX_EXPERIMENT_TAG = 20000
-CHUNK = 500  # values in one IN (...), below every database's limit of variables
-_INT64 = range(-(2**63), 2**63)
-# What a driver or we ourselves raise at a value of a wrong type or form.
-_POISON = (ValueError, TypeError, ArithmeticError, AttributeError, KeyError,
-           DataError, InterfaceError, ProgrammingError)  # fmt: skip
+_MIN_INT, _MAX_INT = -(2**63), 2**63 - 1
+# What Python and drivers raise at a value of a wrong type or form.
+_POISON = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    DataError,
+    InterfaceError,
+    ProgrammingError,
+)
 
 
 def write(connection: Connection, batch: Sequence[Event], artifact_root: str) -> Refusals:
     """Write a batch; what can never be written is left out and returned with the reason."""
     try:
         with connection.begin_nested():
-            writer = _Batch(connection, batch, artifact_root)
-            for event in batch:
-                writer.take(event)
-            writer.flush()
-            return writer.refused
+            return _Batch(connection, batch, artifact_root).write()
     except _POISON as error:
         if len(batch) == 1:
             return [(batch[0], f"Cannot be stored ({type(error).__name__}: {error}): {batch[0]!r}")]
         half = len(batch) // 2  # search for the poisonous event
-        return write(connection, batch[:half], artifact_root) + write(
-            connection, batch[half:], artifact_root
-        )
-
-
-def stored(value: float | str) -> tuple[float, int]:
-    """A metric's value as MLflow stores it, and whether it is NaN.
-
-    NaN is 0 with a flag. An infinity is the largest float, which `loaded` therefore takes for
-    infinity; the largest float itself becomes its neighbour.
-    """
-    value = float(value)
-    if value != value:
-        return 0.0, 1
-    if abs(value) == LARGEST:
-        return (SECOND_LARGEST if value > 0 else -SECOND_LARGEST), 0
-    return max(-LARGEST, min(LARGEST, value)), 0
-
-
-def loaded(value: float, is_nan: bool) -> float:
-    """The value that `stored` was given."""
-    if is_nan:
-        return float("nan")
-    if abs(value) == LARGEST:
-        return float("inf") if value > 0 else float("-inf")
-    return value
-
-
-def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
-    """The values in lists that fit into one IN (...)."""
-    every = list(values)
-    for start in range(0, len(every), CHUNK):
-        yield every[start : start + CHUNK]
+        first = write(connection, batch[:half], artifact_root)
+        return first + write(connection, batch[half:], artifact_root)
 
 
 class _RunState:
@@ -102,10 +57,11 @@ class _RunState:
 
 
 class _Batch:
-    """One batch under way. Rare events are written at once, frequent ones gathered for `flush`."""
+    """One batch under way. Rare events are written at once; metrics, params and tags at the end."""
 
     def __init__(self, connection: Connection, batch: Sequence[Event], artifact_root: str) -> None:
         self.connection = connection
+        self.batch = batch
         self.artifact_root = artifact_root
         self.refused: Refusals = []
         self.runs: dict[str, _RunState] = {}
@@ -114,33 +70,49 @@ class _Batch:
         self.params: dict[str, dict[str, str]] = {}
         self.new_params: list[tuple[Any, ...]] = []
         self.tags: dict[tuple[str, str], str | None] = {}
-        self.load_runs({run_id for e in batch if (run_id := getattr(e, "run_id", None))})
 
-    def load_runs(self, run_ids: Iterable[str]) -> None:
+    def write(self) -> Refusals:
+        self.load_runs()
+        for event in self.batch:
+            try:
+                _HANDLERS[type(event)](self, event)
+            except Unfit as unfit:
+                self.refused.append((event, str(unfit)))
+        insert_many(self.connection, metrics, self.metrics)
+        self.write_latest()
+        insert_many(self.connection, params, self.new_params)
+        self.write_tags()
+        return self.refused
+
+    def load_runs(self) -> None:
         """Read, and lock where the database can, the runs that the batch is about."""
+        wanted = {run_id for event in self.batch if (run_id := getattr(event, "run_id", None))}
         columns = (runs.c.run_uuid, runs.c.experiment_id, runs.c.lifecycle_stage)
-        for some in chunks(sorted(run_ids)):
+        for some in chunks(sorted(wanted)):
             query = select(*columns).where(runs.c.run_uuid.in_(some)).with_for_update()
             for run_id, experiment_id, stage in self.connection.execute(query):
                 self.runs[run_id] = _RunState(experiment_id, stage == LifecycleStage.ACTIVE)
 
-    def take(self, event: Event) -> None:
-        reason = _HANDLERS[type(event)](self, event)
-        if reason:
-            self.refused.append((event, reason))
+    def run(self, run_id: str) -> _RunState:
+        if run_id not in self.runs:
+            raise Unfit(f"Run '{run_id}' does not exist.")
+        return self.runs[run_id]
 
-    def refuse(self, event: Event, reason: str) -> None:
-        self.refused.append((event, reason))
+    def active_run(self, run_id: str) -> _RunState:
+        run = self.run(run_id)
+        if not run.active:
+            raise Unfit(f"Run '{run_id}' is deleted; restore it to write to it.")
+        return run
 
-    # Runs
+    def update_run(self, run_id: str, **values: Any) -> None:
+        self.connection.execute(update(runs).where(runs.c.run_uuid == run_id).values(**values))
 
-    def run_started(self, event: events.RunStarted) -> str | None:
+    # A run's life
+
+    def run_started(self, event: events.RunStarted) -> None:
         if event.run_id in self.runs:
-            return None
-        found = self.experiment(event.experiment_id, event.experiment_name, event.start_time)
-        if isinstance(found, str):
-            return found
-        experiment_id, location = found
+            return
+        number, location = experiment.place_of(self.connection, event, self.artifact_root)
         name = event.tags.get(RUN_NAME) or event.run_name
         self.connection.execute(
             insert(runs).values(
@@ -155,325 +127,147 @@ class _Batch:
                 source_version="",
                 lifecycle_stage=LifecycleStage.ACTIVE,
                 artifact_uri=event.artifact_uri or f"{location}/{event.run_id}/artifacts",
-                experiment_id=experiment_id,
+                experiment_id=number,
             )
         )
-        self.runs[event.run_id] = _RunState(experiment_id, active=True, is_new=True)
+        self.runs[event.run_id] = _RunState(number, active=True, is_new=True)
         self.gather_tags(event, {RUN_NAME: name, **event.tags} if name else event.tags)
-        return None
 
-    def run_resumed(self, event: events.RunResumed) -> str | None:
-        return self.closed(event.run_id) or self.update_run(
-            event.run_id, status=RunStatus.RUNNING, end_time=None
-        )
+    def run_resumed(self, event: events.RunResumed) -> None:
+        self.active_run(event.run_id)
+        self.update_run(event.run_id, status=RunStatus.RUNNING, end_time=None)
 
-    def run_ended(self, event: events.RunEnded) -> str | None:
+    def run_ended(self, event: events.RunEnded) -> None:
+        self.run(event.run_id)
         if event.status not in RunStatus.ALL:
-            return f"'{event.status}' is no status of a run; use one of {', '.join(RunStatus.ALL)}."
-        return self.update_run(event.run_id, status=event.status, end_time=event.end_time)
+            known = ", ".join(RunStatus.ALL)
+            raise Unfit(f"'{event.status}' is no status of a run; use one of {known}.")
+        self.update_run(event.run_id, status=event.status, end_time=event.end_time)
 
-    def run_renamed(self, event: events.RunRenamed) -> str | None:
-        return self.change_tags(event, {RUN_NAME: event.name})
+    def run_renamed(self, event: events.RunRenamed) -> None:
+        self.active_run(event.run_id)
+        self.update_run(event.run_id, name=event.name)
+        self.gather_tags(event, {RUN_NAME: event.name})
 
-    def run_deleted(self, event: events.RunDeleted) -> str | None:
-        return self.update_run(
+    def run_deleted(self, event: events.RunDeleted) -> None:
+        self.run(event.run_id).active = False
+        self.update_run(
             event.run_id, lifecycle_stage=LifecycleStage.DELETED, deleted_time=event.time
         )
 
-    def run_restored(self, event: events.RunRestored) -> str | None:
-        return self.update_run(
-            event.run_id, lifecycle_stage=LifecycleStage.ACTIVE, deleted_time=None
-        )
+    def run_restored(self, event: events.RunRestored) -> None:
+        self.run(event.run_id).active = True
+        self.update_run(event.run_id, lifecycle_stage=LifecycleStage.ACTIVE, deleted_time=None)
 
-    def update_run(self, run_id: str, **values: Any) -> str | None:
-        if run_id not in self.runs:
-            return f"Run '{run_id}' does not exist."
-        self.connection.execute(update(runs).where(runs.c.run_uuid == run_id).values(**values))
-        if "lifecycle_stage" in values:
-            self.runs[run_id].active = values["lifecycle_stage"] == LifecycleStage.ACTIVE
-        return None
+    # What a run holds
 
-    def closed(self, run_id: str) -> str | None:
-        """Why nothing may be written to a run, or None."""
-        run = self.runs.get(run_id)
-        if run is None:
-            return f"Run '{run_id}' does not exist."
-        return None if run.active else f"Run '{run_id}' is deleted; restore it to write to it."
-
-    # What runs hold
-
-    def log_metrics(self, event: events.Metrics) -> str | None:
+    def log_metrics(self, event: events.Metrics) -> None:
         run_id, timestamp, step = event.run_id, event.timestamp, event.step
-        if reason := self.closed(run_id):
-            return reason
-        if step not in _INT64 or timestamp not in _INT64:
-            return f"Step {step} and timestamp {timestamp} must be 64-bit integers."
+        self.active_run(run_id)
+        if not (_MIN_INT <= step <= _MAX_INT and _MIN_INT <= timestamp <= _MAX_INT):
+            raise Unfit(f"Step {step} and timestamp {timestamp} must be 64-bit integers.")
         for key, value in event.values.items():
-            if not 0 < len(key) <= MAX_KEY:
-                self.refuse(event, _bad_key("metric", key))
-                continue
-            if value.__class__ is float and -LARGEST < value < LARGEST:
+            if value.__class__ is float and -LARGEST < value < LARGEST and 0 < len(key) <= MAX_KEY:
                 number, is_nan = value, 0
             else:
                 try:
+                    check("metric", key)
                     number, is_nan = stored(value)
-                except ValueError:
-                    self.refuse(event, f"Metric '{key}' has the value {value!r}, no number.")
+                except Unfit as unfit:
+                    self.refused.append((event, str(unfit)))
+                    continue
+                except (ValueError, OverflowError):
+                    reason = f"The value of metric '{key}' is no number: {value!r:.40}."
+                    self.refused.append((event, reason))
                     continue
             self.metrics.append((key, number, timestamp, run_id, step, is_nan))
-            point = (step, timestamp, number, is_nan)
             place = (run_id, key)
+            point = (step, timestamp, number, is_nan)
             if place not in self.latest or point > self.latest[place]:
                 self.latest[place] = point
-        return None
 
-    def log_params(self, event: events.Params) -> str | None:
-        if reason := self.closed(event.run_id):
-            return reason
-        there = self.params_of(event.run_id)
+    def log_params(self, event: events.Params) -> None:
+        run = self.active_run(event.run_id)
+        if event.run_id not in self.params:
+            query = select(params.c.key, params.c.value).where(params.c.run_uuid == event.run_id)
+            rows = () if run.is_new else self.connection.execute(query).tuples()
+            self.params[event.run_id] = dict(iter(rows))
+        there = self.params[event.run_id]
         for key, value in event.values.items():
-            if not 0 < len(key) <= MAX_KEY:
-                self.refuse(event, _bad_key("param", key))
-            elif len(value) > MAX_PARAM_VALUE:
-                self.refuse(event, _too_long("param", key, value, MAX_PARAM_VALUE))
-            elif there.setdefault(key, value) != value:
-                self.refuse(
-                    event,
-                    f"Param '{key}' of run '{event.run_id}' is '{there[key]}' already and stays "
-                    f"so; '{value}' was not stored. Use another key, or a tag.",
-                )
-            else:
+            try:
+                check("param", key, value, MAX_PARAM_VALUE)
+            except Unfit as unfit:
+                self.refused.append((event, str(unfit)))
+                continue
+            if there.setdefault(key, value) == value:
                 self.new_params.append((key, value, event.run_id))
-        return None
+            else:
+                reason = (
+                    f"Param '{key}' of run '{event.run_id}' is '{there[key]}' already and stays "
+                    f"so; '{value}' was not stored. Use another key, or a tag."
+                )
+                self.refused.append((event, reason))
 
-    def params_of(self, run_id: str) -> dict[str, str]:
-        if run_id not in self.params:
-            query = select(params.c.key, params.c.value).where(params.c.run_uuid == run_id)
-            rows = () if self.runs[run_id].is_new else self.connection.execute(query)
-            self.params[run_id] = {key: value for key, value in rows}
-        return self.params[run_id]
-
-    def set_tags(self, event: events.Tags) -> str | None:
-        return self.change_tags(event, event.values)
-
-    def change_tags(
-        self, event: events.Tags | events.RunRenamed, values: dict[str, str]
-    ) -> str | None:
-        if reason := self.closed(event.run_id):
-            return reason
-        self.gather_tags(event, values)
-        if RUN_NAME in values:
-            self.update_run(event.run_id, name=values[RUN_NAME])
-        return None
+    def set_tags(self, event: events.Tags) -> None:
+        self.active_run(event.run_id)
+        if RUN_NAME in event.values:
+            self.update_run(event.run_id, name=event.values[RUN_NAME])
+        self.gather_tags(event, event.values)
 
     def gather_tags(
         self, event: events.Tags | events.RunRenamed | events.RunStarted, values: dict[str, str]
     ) -> None:
         for key, value in values.items():
-            if not 0 < len(key) <= MAX_KEY:
-                self.refuse(event, _bad_key("tag", key))
-            elif len(value) > MAX_TAG_VALUE:
-                self.refuse(event, _too_long("tag", key, value, MAX_TAG_VALUE))
-            else:
+            try:
+                check("tag", key, value, MAX_TAG_VALUE)
                 self.tags[event.run_id, key] = value
+            except Unfit as unfit:
+                self.refused.append((event, str(unfit)))
 
-    def delete_tag(self, event: events.TagDeleted) -> str | None:
-        if reason := self.closed(event.run_id):
-            return reason
+    def delete_tag(self, event: events.TagDeleted) -> None:
+        self.active_run(event.run_id)
         self.tags[event.run_id, event.key] = None
-        return None
 
-    def log_inputs(self, event: events.Inputs) -> str | None:
-        if reason := self.closed(event.run_id):
-            return reason
+    def log_inputs(self, event: events.Inputs) -> None:
+        run = self.active_run(event.run_id)
         for item in event.datasets:
-            self.log_input(event.run_id, item)
-        return None
-
-    def log_input(self, run_id: str, item: DatasetInput) -> None:
-        experiment_id, dataset = self.runs[run_id].experiment_id, item.dataset
-        query = select(datasets.c.dataset_uuid).where(
-            datasets.c.experiment_id == experiment_id,
-            datasets.c.name == dataset.name,
-            datasets.c.digest == dataset.digest,
-        )
-        dataset_id = self.connection.scalar(query)
-        if dataset_id is None:
-            dataset_id = uuid.uuid4().hex
-            self.connection.execute(
-                insert(datasets).values(
-                    dataset_uuid=dataset_id,
-                    experiment_id=experiment_id,
-                    name=dataset.name,
-                    digest=dataset.digest,
-                    dataset_source_type=dataset.source_type,
-                    dataset_source=dataset.source,
-                    dataset_schema=dataset.schema,
-                    dataset_profile=dataset.profile,
-                )
-            )
-        link = {
-            "source_type": "DATASET",
-            "source_id": dataset_id,
-            "destination_type": "RUN",
-            "destination_id": run_id,
-        }
-        there = select(inputs.c.input_uuid).where(*(inputs.c[k] == v for k, v in link.items()))
-        if self.connection.scalar(there) is None:
-            input_id = uuid.uuid4().hex
-            self.connection.execute(insert(inputs).values(input_uuid=input_id, **link))
-            rows = [
-                {"input_uuid": input_id, "name": tag.key, "value": tag.value} for tag in item.tags
-            ]
-            if rows:
-                self.connection.execute(insert(input_tags), rows)
+            add_input(self.connection, run.experiment_id, event.run_id, item)
 
     # Experiments
 
-    def experiment(self, experiment_id: str, name: str = "", now: int = 0) -> tuple[int, str] | str:
-        """Number and artifact location of an active experiment, or why there is none.
+    def experiment_created(self, event: events.ExperimentCreated) -> None:
+        experiment.create(self.connection, event, self.artifact_root)
 
-        Without an id the experiment of that name, which is created if need be.
-        """
-        columns = (
-            experiments.c.experiment_id,
-            experiments.c.artifact_location,
-            experiments.c.lifecycle_stage,
-        )
-        is_it = (
-            experiments.c.experiment_id == experiment_number(experiment_id)
-            if experiment_id
-            else experiments.c.name == name
-        )
-        row = self.connection.execute(select(*columns).where(is_it)).first()
-        if row is None:
-            if experiment_id:
-                return f"Experiment '{experiment_id}' does not exist."
-            return self.create_experiment(name, "", {}, now)
-        number, location, stage = row
-        if stage != LifecycleStage.ACTIVE:
-            return f"Experiment '{experiment_id or name}' is deleted; restore it or name another."
-        return number, location
+    def experiment_renamed(self, event: events.ExperimentRenamed) -> None:
+        experiment.rename(self.connection, event)
 
-    def create_experiment(
-        self, name: str, location: str, values: dict[str, str], now: int
-    ) -> tuple[int, str] | str:
-        if not 0 < len(name) <= MAX_EXPERIMENT_NAME:
-            return _bad_experiment_name(name)
-        result = self.connection.execute(
-            insert(experiments).values(
-                name=name,
-                artifact_location=location,
-                lifecycle_stage=LifecycleStage.ACTIVE,
-                creation_time=now,
-                last_update_time=now,
-            )
-        )
-        number: int = result.inserted_primary_key[0]  # type: ignore[index]
-        if not location:
-            location = f"{self.artifact_root}/{number}"
-            self.update_experiment(number, artifact_location=location)
-        self.write_experiment_tags(number, values)
-        return number, location
+    def experiment_tagged(self, event: events.ExperimentTagged) -> None:
+        experiment.tag(self.connection, event)
 
-    def experiment_created(self, event: events.ExperimentCreated) -> str | None:
-        if reason := _bad_experiment_tags(event.tags):
-            return reason
-        query = select(experiments.c.experiment_id).where(experiments.c.name == event.name)
-        if self.connection.scalar(query) is not None:
-            return None
-        made = self.create_experiment(event.name, event.artifact_location, event.tags, event.time)
-        return made if isinstance(made, str) else None
+    def experiment_deleted(self, event: events.ExperimentDeleted) -> None:
+        self.mark_runs(experiment.move(self.connection, event, LifecycleStage.DELETED), False)
 
-    def experiment_renamed(self, event: events.ExperimentRenamed) -> str | None:
-        found = self.experiment(event.experiment_id)
-        if isinstance(found, str):
-            return found
-        if not 0 < len(event.name) <= MAX_EXPERIMENT_NAME:
-            return _bad_experiment_name(event.name)
-        query = select(experiments.c.experiment_id).where(experiments.c.name == event.name)
-        if self.connection.scalar(query) not in (None, found[0]):
-            return f"Another experiment has the name '{event.name}' already."
-        self.update_experiment(found[0], name=event.name, last_update_time=event.time)
-        return None
+    def experiment_restored(self, event: events.ExperimentRestored) -> None:
+        self.mark_runs(experiment.move(self.connection, event, LifecycleStage.ACTIVE), True)
 
-    def experiment_tagged(self, event: events.ExperimentTagged) -> str | None:
-        found = self.experiment(event.experiment_id)
-        if isinstance(found, str):
-            return found
-        if reason := _bad_experiment_tags(event.values):
-            return reason
-        self.write_experiment_tags(found[0], event.values)
-        return None
-
-    def experiment_deleted(self, event: events.ExperimentDeleted) -> str | None:
-        return self.move_experiment(event, LifecycleStage.DELETED, event.time)
-
-    def experiment_restored(self, event: events.ExperimentRestored) -> str | None:
-        return self.move_experiment(event, LifecycleStage.ACTIVE, None)
-
-    def move_experiment(
-        self,
-        event: events.ExperimentDeleted | events.ExperimentRestored,
-        stage: str,
-        deleted_time: int | None,
-    ) -> str | None:
-        """Delete or restore an experiment that is not so yet, and all of its runs."""
-        number = experiment_number(event.experiment_id)
-        query = select(experiments.c.lifecycle_stage).where(experiments.c.experiment_id == number)
-        now = self.connection.scalar(query)
-        if now is None:
-            return f"Experiment '{event.experiment_id}' does not exist."
-        if now == stage:
-            return None
-        self.update_experiment(number, lifecycle_stage=stage, last_update_time=event.time)
-        self.connection.execute(
-            update(runs)
-            .where(runs.c.experiment_id == number, runs.c.lifecycle_stage != stage)
-            .values(lifecycle_stage=stage, deleted_time=deleted_time)
-        )
+    def mark_runs(self, number: int | None, active: bool) -> None:
         for run in self.runs.values():
             if run.experiment_id == number:
-                run.active = stage == LifecycleStage.ACTIVE
-        return None
-
-    def update_experiment(self, number: int, **values: Any) -> None:
-        self.connection.execute(
-            update(experiments).where(experiments.c.experiment_id == number).values(**values)
-        )
-
-    def write_experiment_tags(self, number: int, values: dict[str, str]) -> None:
-        rows = [{"experiment_id": number, "key": k, "value": v} for k, v in values.items()]
-        for row in rows:
-            self.connection.execute(
-                delete(experiment_tags).where(
-                    experiment_tags.c.experiment_id == number, experiment_tags.c.key == row["key"]
-                )
-            )
-        if rows:
-            self.connection.execute(insert(experiment_tags), rows)
+                run.active = active
 
     # What was gathered
 
-    def flush(self) -> None:
-        """Write the metrics, params and tags of all events."""
-        insert_many(self.connection, metrics, self.metrics)
-        self.flush_latest()
-        insert_many(self.connection, params, self.new_params)
-        self.flush_tags()
-
-    def flush_latest(self) -> None:
+    def write_latest(self) -> None:
         """Let ``latest_metrics`` hold the point of the greatest step, time and value."""
         keys: dict[str, list[str]] = {}
         for run_id, key in self.latest:
             if not self.runs[run_id].is_new:
                 keys.setdefault(run_id, []).append(key)
         stale = []
+        table = latest_metrics.c
         for run_id, wanted in keys.items():
             for some in chunks(wanted):
-                query = select(latest_metrics).where(
-                    latest_metrics.c.run_uuid == run_id, latest_metrics.c.key.in_(some)
-                )
+                query = select(latest_metrics).where(table.run_uuid == run_id, table.key.in_(some))
                 for row in self.connection.execute(query):
                     there = (row.step, row.timestamp, row.value, row.is_nan)
                     if self.latest[run_id, row.key] > there:
@@ -482,13 +276,13 @@ class _Batch:
                         del self.latest[run_id, row.key]
         if stale:
             self.connection.execute(_same_key(latest_metrics), stale)
-        rows = [
+        rows: list[tuple[Any, ...]] = [
             (key, value, timestamp, step, is_nan, run_id)
             for (run_id, key), (step, timestamp, value, is_nan) in self.latest.items()
         ]
         insert_many(self.connection, latest_metrics, rows)
 
-    def flush_tags(self) -> None:
+    def write_tags(self) -> None:
         if self.tags:
             old = [{"old_run": run_id, "old_key": key} for run_id, key in self.tags]
             self.connection.execute(_same_key(tags), old)
@@ -505,36 +299,7 @@ def _same_key(table: Table) -> Delete:
     )
 
 
-def experiment_number(experiment_id: str) -> int:
-    """The number of an experiment; what is no number belongs to no experiment."""
-    return int(experiment_id) if experiment_id.isdecimal() and len(experiment_id) < 19 else -1
-
-
-def _bad_key(kind: str, key: str) -> str:
-    return f"The key of a {kind} must have 1 to {MAX_KEY} characters; '{key[:40]}' has {len(key)}."
-
-
-def _too_long(kind: str, key: str, value: str, limit: int) -> str:
-    return f"The value of {kind} '{key}' has {len(value)} characters; at most {limit} are kept."
-
-
-def _bad_experiment_name(name: str) -> str:
-    return (
-        f"An experiment's name must have 1 to {MAX_EXPERIMENT_NAME} characters; "
-        f"'{name[:40]}' has {len(name)}."
-    )
-
-
-def _bad_experiment_tags(values: dict[str, str]) -> str | None:
-    for key, value in values.items():
-        if not 0 < len(key) <= MAX_KEY:
-            return _bad_key("experiment tag", key)
-        if len(value) > MAX_EXPERIMENT_TAG:
-            return _too_long("experiment tag", key, value, MAX_EXPERIMENT_TAG)
-    return None
-
-
-_HANDLERS: dict[type, Callable[[_Batch, Any], str | None]] = {
+_HANDLERS: dict[type, Callable[[_Batch, Any], None]] = {
     events.Metrics: _Batch.log_metrics,
     events.Params: _Batch.log_params,
     events.Tags: _Batch.set_tags,

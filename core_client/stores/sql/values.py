@@ -1,0 +1,66 @@
+"""Values as MLflow's columns hold them, and what cannot be held."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from core_client.settings import MAX_KEY
+
+RUN_NAME = "mlflow.runName"
+LARGEST = sys.float_info.max
+_NEIGHBOUR = 1.7976931348623155e308
+_CHUNK = 500  # values in one IN (...), below every database's limit of variables
+
+
+class Unfit(Exception):
+    """An event can never be written; the message says why."""
+
+
+def stored(value: float | str) -> tuple[float, int]:
+    """A metric's value as MLflow stores it, and whether it is NaN.
+
+    NaN is 0 with a flag. An infinity is the largest float, which `loaded` therefore takes for
+    infinity; the largest float itself becomes its neighbour.
+    """
+    value = float(value)
+    if value != value:
+        return 0.0, 1
+    if abs(value) == LARGEST:
+        return (_NEIGHBOUR if value > 0 else -_NEIGHBOUR), 0
+    return max(-LARGEST, min(LARGEST, value)), 0
+
+
+def loaded(value: float, is_nan: bool) -> float:
+    """The value that `stored` was given."""
+    if is_nan:
+        return float("nan")
+    if abs(value) == LARGEST:
+        return float("inf") if value > 0 else float("-inf")
+    return value
+
+
+def experiment_number(experiment_id: str) -> int:
+    """The number of an experiment; what is no number belongs to no experiment."""
+    is_number = experiment_id.isascii() and experiment_id.isdigit() and len(experiment_id) < 19
+    return int(experiment_id) if is_number else -1
+
+
+def check(kind: str, key: str, value: str = "", limit: int = 0) -> None:
+    """Raise Unfit if a key, or the value of a key, is longer than its column."""
+    if not 0 < len(key) <= MAX_KEY:
+        raise Unfit(
+            f"The key of a {kind} must have 1 to {MAX_KEY} characters; '{key[:40]}' has {len(key)}."
+        )
+    if len(value) > limit:
+        raise Unfit(
+            f"The value of {kind} '{key}' has {len(value)} characters; at most {limit} are kept."
+        )
+
+
+def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """The values in lists that fit into one IN (...)."""
+    every = list(values)
+    for start in range(0, len(every), _CHUNK):
+        yield every[start : start + _CHUNK]
