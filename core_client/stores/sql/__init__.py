@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, or_, select
+from sqlalchemy import Connection, Row, Select, and_, case, or_, select, true
 
 from core_client.entities import Experiment, LifecycleStage, Metric, PagedList, Run, ViewType
 from core_client.events import Event
@@ -101,7 +101,8 @@ class SqlStore(Store):
         self, run_id: str, key: str, max_results: int | None = None, page_token: str | None = None
     ) -> PagedList[Metric]:
         _check_size(max_results)
-        order = (metrics.c.timestamp, metrics.c.step, metrics.c.value, metrics.c.is_nan)
+        is_nan = case((metrics.c.is_nan == true(), 1), else_=0)
+        order = (metrics.c.timestamp, metrics.c.step, metrics.c.value, is_nan)
         query = select(*order).where(metrics.c.run_uuid == run_id, metrics.c.key == key)
         query = query.order_by(*order)
         if page_token:
@@ -117,7 +118,8 @@ class SqlStore(Store):
             rows = rows[:max_results]
             token = base64.b64encode(json.dumps(list(rows[-1])).encode()).decode()
         return PagedList(
-            [Metric(key, loaded(value, nan), when, step) for when, step, value, nan in rows], token
+            [Metric(key, loaded(value, bool(nan)), when, step) for when, step, value, nan in rows],
+            token,
         )
 
     def get_experiment(self, experiment_id: str) -> Experiment:

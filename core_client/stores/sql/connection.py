@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -20,10 +19,11 @@ BUSY_SECONDS = 20.0  # how long a writer waits for another one; "?timeout=5" in 
 
 
 class Database:
-    """An engine that knows reading from writing, and belongs to one process.
+    """An engine that knows reading from writing. A forked child has to open its own.
 
     Raises:
         MlflowException: the URI names no database.
+        StoreUnavailable: its folder cannot be made.
     """
 
     def __init__(self, uri: str) -> None:
@@ -37,8 +37,11 @@ class Database:
                 f"'{self.name}' names no file, so nothing could be kept. "
                 "Use 'sqlite:///path/to.db'."
             )
+        try:
+            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreUnavailable(self._explain(f"unable to open: {error}")) from error
         self.engine = _sqlite_engine(self.url)
-        self._pid = os.getpid()
 
     @contextmanager
     def transaction(self, writing: bool = False) -> Iterator[Connection]:
@@ -47,9 +50,6 @@ class Database:
         Raises:
             StoreUnavailable: the database refused; says why and what to do.
         """
-        if self._pid != os.getpid():  # a forked child must not touch its parent's connections
-            self.engine.dispose(close=False)
-            self._pid = os.getpid()
         try:
             with self.engine.connect() as connection:
                 connection.execution_options(writing=writing)
@@ -95,6 +95,7 @@ def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(
         url,
         hide_parameters=True,
+        max_overflow=-1,  # as many connections as threads read at once
         connect_args={} if "timeout" in url.query else {"timeout": BUSY_SECONDS},
     )
 
@@ -114,5 +115,4 @@ def _sqlite_engine(url: URL) -> Engine:
         writing = connection.get_execution_options().get("writing")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
-    Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
     return engine

@@ -42,6 +42,7 @@ def create(connection: Connection, event: events.ExperimentCreated, artifact_roo
 
 
 def rename(connection: Connection, event: events.ExperimentRenamed) -> None:
+    """Give an active experiment a name that no other has."""
     number, _ = _active(connection, event.experiment_id)
     _check_name(event.name)
     row = _named(connection, event.name)
@@ -51,6 +52,7 @@ def rename(connection: Connection, event: events.ExperimentRenamed) -> None:
 
 
 def tag(connection: Connection, event: events.ExperimentTagged) -> None:
+    """Set tags of an active experiment."""
     number, _ = _active(connection, event.experiment_id)
     _check_tags(event.values)
     _write_tags(connection, number, event.values)

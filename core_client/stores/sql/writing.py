@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Delete, Table, bindparam, delete, insert, select, update
@@ -190,7 +190,7 @@ class _Batch:
         run = self.active_run(event.run_id)
         if event.run_id not in self.params:
             query = select(params.c.key, params.c.value).where(params.c.run_uuid == event.run_id)
-            rows = () if run.is_new else self.connection.execute(query).tuples()
+            rows: Iterable[Any] = () if run.is_new else self.connection.execute(query)
             self.params[event.run_id] = dict(iter(rows))
         there = self.params[event.run_id]
         for key, value in event.values.items():

@@ -1,0 +1,597 @@
+"""What every store must do, read back through the store itself. Inherit it and give a `store`."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from core_client.entities import (
+    Dataset,
+    DatasetInput,
+    InputTag,
+    LifecycleStage,
+    Metric,
+    RunStatus,
+    ViewType,
+)
+from core_client.events import (
+    Event,
+    ExperimentCreated,
+    ExperimentDeleted,
+    ExperimentRenamed,
+    ExperimentRestored,
+    ExperimentTagged,
+    Inputs,
+    Metrics,
+    Params,
+    RunDeleted,
+    RunEnded,
+    RunRenamed,
+    RunRestored,
+    RunResumed,
+    RunStarted,
+    TagDeleted,
+    Tags,
+)
+from core_client.exceptions import MlflowException
+from core_client.stores.base import Refused, Store
+
+RUN = "a" * 32
+INFINITY = math.inf
+
+
+def run_id(number: int) -> str:
+    return f"{number:032x}"
+
+
+def started(run: str = RUN, time: int = 1000, **changes: object) -> RunStarted:
+    values: dict[str, object] = {
+        "run_id": run,
+        "experiment_id": "0",
+        "experiment_name": "",
+        "run_name": "kind-owl-7",
+        "user_id": "mia",
+        "start_time": time,
+        "artifact_uri": "",
+        "tags": {},
+    }
+    return RunStarted(**(values | changes))  # type: ignore[arg-type]
+
+
+def refusals(store: Store, *events: Event) -> list[tuple[Event, str]]:
+    with pytest.raises(Refused) as caught:
+        store.apply(events)
+    return caught.value.reasons
+
+
+def dataset(context: str = "train", **changes: object) -> DatasetInput:
+    values: dict[str, object] = {
+        "name": "iris",
+        "digest": "d1",
+        "source_type": "code",
+        "source": "{}",
+        "schema": '{"a": 1}',
+        "profile": None,
+    }
+    return DatasetInput(
+        Dataset(**(values | changes)),  # type: ignore[arg-type]
+        [InputTag("mlflow.data.context", context)],
+    )
+
+
+class StoreContract:
+    """The suite; a store's own test class inherits it."""
+
+    @pytest.fixture
+    def store(self) -> Iterator[Store]:
+        raise NotImplementedError
+
+    # Runs
+
+    def test_a_new_run_is_read_back_as_it_was_started(self, store: Store) -> None:
+        store.apply([started(tags={"team": "blue"})])
+        run = store.get_run(RUN)
+        assert run.info.run_name == "kind-owl-7"
+        assert run.info.experiment_id == "0"
+        assert run.info.user_id == "mia"
+        assert run.info.status == RunStatus.RUNNING
+        assert (run.info.start_time, run.info.end_time) == (1000, None)
+        assert run.info.lifecycle_stage == LifecycleStage.ACTIVE
+        assert run.data.tags == {"mlflow.runName": "kind-owl-7", "team": "blue"}
+        assert (run.data.metrics, run.data.params) == ({}, {})
+
+    def test_artifacts_lie_below_the_experiment_unless_told_otherwise(self, store: Store) -> None:
+        elsewhere = run_id(2)
+        store.apply([started(), started(elsewhere, artifact_uri="/elsewhere/artifacts")])
+        root = store.get_experiment("0").artifact_location
+        assert store.get_run(RUN).info.artifact_uri == f"{root}/{RUN}/artifacts"
+        assert store.get_run(elsewhere).info.artifact_uri == "/elsewhere/artifacts"
+
+    def test_a_run_ends_and_may_be_resumed(self, store: Store) -> None:
+        store.apply([started(), RunEnded(RUN, RunStatus.FAILED, 2000)])
+        info = store.get_run(RUN).info
+        assert (info.status, info.end_time) == (RunStatus.FAILED, 2000)
+        store.apply([RunResumed(RUN)])
+        info = store.get_run(RUN).info
+        assert (info.status, info.end_time) == (RunStatus.RUNNING, None)
+
+    def test_an_unknown_status_is_refused(self, store: Store) -> None:
+        store.apply([started()])
+        [(_, reason)] = refusals(store, RunEnded(RUN, "DONE", 2000))
+        assert "'DONE'" in reason
+        assert "FINISHED" in reason
+
+    def test_name_and_name_tag_are_one(self, store: Store) -> None:
+        store.apply([started(), RunRenamed(RUN, "new name")])
+        run = store.get_run(RUN)
+        assert (run.info.run_name, run.data.tags["mlflow.runName"]) == ("new name", "new name")
+        store.apply([Tags(RUN, {"mlflow.runName": "newer"})])
+        run = store.get_run(RUN)
+        assert (run.info.run_name, run.data.tags["mlflow.runName"]) == ("newer", "newer")
+
+    def test_a_deleted_run_takes_nothing_until_it_is_restored(self, store: Store) -> None:
+        store.apply([started(), RunDeleted(RUN, 3000)])
+        assert store.get_run(RUN).info.lifecycle_stage == LifecycleStage.DELETED
+        writes: list[Event] = [
+            Metrics(RUN, 1, 0, {"loss": 1.0}),
+            Params(RUN, {"depth": "3"}),
+            Tags(RUN, {"team": "red"}),
+            TagDeleted(RUN, "team"),
+            Inputs(RUN, [dataset()]),
+            RunRenamed(RUN, "x"),
+            RunResumed(RUN),
+        ]
+        reasons = refusals(store, *writes)
+        assert [event for event, _ in reasons] == writes
+        assert all(f"Run '{RUN}' is deleted" in reason for _, reason in reasons)
+        store.apply([RunRestored(RUN), *writes])
+        assert store.get_run(RUN).data.metrics == {"loss": 1.0}
+
+    def test_events_of_an_unknown_run_are_refused_and_all_others_written(
+        self, store: Store
+    ) -> None:
+        lost = Metrics(run_id(9), 1, 0, {"loss": 1.0})
+        [(event, reason)] = refusals(store, started(), lost, Params(RUN, {"depth": "3"}))
+        assert event == lost
+        assert run_id(9) in reason
+        assert store.get_run(RUN).data.params == {"depth": "3"}
+
+    def test_what_is_not_there_is_said_to_be_missing(self, store: Store) -> None:
+        for ask in (store.get_run, lambda run: store.metric_history(run, "loss")):
+            with pytest.raises(MlflowException, match=run_id(9)) as caught:
+                ask(run_id(9))
+            assert caught.value.error_code == "RESOURCE_DOES_NOT_EXIST"
+        for wrong in ("77", "no number", "-1", "9" * 30):
+            with pytest.raises(MlflowException, match="does not exist"):
+                store.get_experiment(wrong)
+        assert store.get_experiment_by_name("nobody") is None
+
+    # What a run holds
+
+    @pytest.mark.parametrize(
+        "value",
+        [0.5, 0.0, 5e-324, INFINITY, -INFINITY, 1.7976931348623155e308, "nan", "inf", "-inf"],
+    )
+    def test_every_float_survives(self, store: Store, value: float | str) -> None:
+        store.apply([started(), Metrics(RUN, 1, 0, {"m": value})])
+        [point] = store.metric_history(RUN, "m")
+        assert str(point.value) == str(float(value))
+        assert str(store.get_run(RUN).data.metrics["m"]) == str(float(value))
+
+    def test_the_largest_float_stays_finite(self, store: Store) -> None:
+        store.apply([started(), Metrics(RUN, 1, 0, {"m": sys.float_info.max})])
+        assert store.get_run(RUN).data.metrics["m"] == pytest.approx(sys.float_info.max)
+        assert math.isfinite(store.get_run(RUN).data.metrics["m"])
+
+    def test_steps_are_64_bit_integers_in_any_order(self, store: Store) -> None:
+        steps = [7, -(2**63), 0, 2**63 - 1, -5]
+        store.apply([started(), *(Metrics(RUN, 10, step, {"m": 1.0}) for step in steps)])
+        assert [point.step for point in store.metric_history(RUN, "m")] == sorted(steps)
+
+    def test_a_step_beyond_64_bits_is_refused(self, store: Store) -> None:
+        beyond = Metrics(RUN, 10, 2**63, {"m": 1.0})
+        [(event, reason)] = refusals(store, started(), beyond, Metrics(RUN, 10, 1, {"m": 2.0}))
+        assert event == beyond
+        assert str(2**63) in reason
+        assert store.get_run(RUN).data.metrics == {"m": 2.0}
+
+    def test_history_holds_every_point_ordered_by_time_step_and_value(self, store: Store) -> None:
+        points = [(20, 1, 5.0), (10, 2, 1.0), (10, 1, 3.0), (10, 1, 2.0), (10, 1, 2.0)]
+        store.apply([started(), *(Metrics(RUN, t, s, {"m": v, "n": v}) for t, s, v in points)])
+        history = store.metric_history(RUN, "m")
+        assert history == [
+            Metric("m", 2.0, 10, 1),
+            Metric("m", 3.0, 10, 1),
+            Metric("m", 1.0, 10, 2),
+            Metric("m", 5.0, 20, 1),
+        ]
+        assert history.token is None
+        assert store.metric_history(RUN, "other") == []
+
+    @pytest.mark.parametrize("size", [1, 2, 3, 7, 10, 11])
+    def test_history_comes_in_pages_without_gap_or_overlap(self, store: Store, size: int) -> None:
+        values = {"m": 1.0}
+        points = [Metrics(RUN, time // 3, time, values) for time in range(9)]
+        store.apply([started(), *points, Metrics(RUN, 2, 8, {"m": "nan"})])
+        whole = store.metric_history(RUN, "m")
+        assert len(whole) == 10
+        paged, token = [], None
+        while True:
+            page = store.metric_history(RUN, "m", size, token)
+            assert len(page) <= size
+            paged += page
+            token = page.token
+            if token is None:
+                break
+        assert str(paged) == str(whole)
+
+    def test_latest_is_the_greatest_step_then_time_then_value(self, store: Store) -> None:
+        points = [(1, 9, 9.0), (2, 1, 0.5), (2, 2, 1.0), (2, 2, 3.0)]  # step, time, value
+        for number, order in enumerate(itertools.permutations(points)):
+            together, apart = run_id(2 * number), run_id(2 * number + 1)
+            store.apply([started(together), started(apart)])
+            store.apply([Metrics(together, time, step, {"m": v}) for step, time, v in order])
+            for step, time, value in order:
+                store.apply([Metrics(apart, time, step, {"m": value})])
+            assert store.get_run(together).data.metrics == {"m": 3.0}
+            assert store.get_run(apart).data.metrics == {"m": 3.0}
+
+    def test_a_param_keeps_its_first_value(self, store: Store) -> None:
+        store.apply([started(), Params(RUN, {"depth": "3"})])
+        again = Params(RUN, {"depth": "4", "width": "8"})
+        [(event, reason)] = refusals(store, again)
+        assert event == again
+        for part in ("'depth'", "'3'", "'4'", RUN):
+            assert part in reason
+        assert store.get_run(RUN).data.params == {"depth": "3", "width": "8"}
+
+    def test_two_values_of_a_param_in_one_batch_are_one_too_many(self, store: Store) -> None:
+        first, second = Params(RUN, {"depth": "3"}), Params(RUN, {"depth": "4"})
+        [(event, _)] = refusals(store, started(), first, second)
+        assert event is second
+        assert store.get_run(RUN).data.params == {"depth": "3"}
+
+    def test_the_last_value_of_a_tag_counts(self, store: Store) -> None:
+        store.apply([started(), Tags(RUN, {"a": "1", "b": "1"}), Tags(RUN, {"a": "2"})])
+        store.apply([Tags(RUN, {"b": "3"}), TagDeleted(RUN, "a"), TagDeleted(RUN, "never set")])
+        assert store.get_run(RUN).data.tags == {"mlflow.runName": "kind-owl-7", "b": "3"}
+        store.apply([TagDeleted(RUN, "b"), Tags(RUN, {"b": "4"})])
+        assert store.get_run(RUN).data.tags["b"] == "4"
+
+    def test_datasets_are_kept_once_per_run_with_their_context(self, store: Store) -> None:
+        test_set = dataset("eval", name="test", digest="d2", profile='{"rows": 3}')
+        other = run_id(2)
+        store.apply([started(), started(other), Inputs(RUN, [dataset(), test_set])])
+        store.apply([Inputs(RUN, [dataset()]), Inputs(other, [dataset("eval")])])
+        found = store.get_run(RUN).inputs.dataset_inputs
+        assert sorted(found, key=lambda item: item.dataset.digest) == [dataset(), test_set]
+        assert store.get_run(other).inputs.dataset_inputs == [dataset("eval")]
+
+    @pytest.mark.parametrize(
+        ("event", "parts"),
+        [
+            (Metrics(RUN, 1, 0, {"": 1.0}), ["metric", "1 to 250", "0"]),
+            (Metrics(RUN, 1, 0, {"k" * 251: 1.0}), ["metric", "1 to 250", "251"]),
+            (Metrics(RUN, 1, 0, {"m": "many"}), ["'m'", "'many'"]),
+            (Params(RUN, {"k" * 251: "x"}), ["param", "250", "251"]),
+            (Params(RUN, {"p": "x" * 6001}), ["'p'", "6001", "6000"]),
+            (Tags(RUN, {"": "x"}), ["tag", "250"]),
+            (Tags(RUN, {"t": "x" * 8001}), ["'t'", "8001", "8000"]),
+            (Tags(RUN, {"t": "half a pair: \ud800"}), ["surrogates"]),
+            (started(run_id(2), experiment_id="77"), ["'77'"]),
+            (ExperimentCreated("", "", {}, 1), ["name", "1 to"]),
+            (ExperimentTagged("77", {"a": "b"}), ["'77'"]),
+        ],
+    )
+    def test_what_fits_nowhere_is_refused_alone(
+        self, store: Store, event: Event, parts: list[str]
+    ) -> None:
+        before, after = Params(RUN, {"depth": "3"}), Metrics(RUN, 1, 0, {"loss": 1.0})
+        [(refused, reason)] = refusals(store, started(), before, event, after)
+        assert refused == event
+        assert [part for part in parts if part not in reason] == []
+        run = store.get_run(RUN)
+        assert (run.data.params, run.data.metrics) == ({"depth": "3"}, {"loss": 1.0})
+
+    def test_the_other_values_of_a_refused_event_are_written(self, store: Store) -> None:
+        refusals(store, started(), Metrics(RUN, 1, 0, {"a": 1.0, "": 2.0, "b": 3.0}))
+        assert store.get_run(RUN).data.metrics == {"a": 1.0, "b": 3.0}
+
+    def test_the_longest_keys_and_values_are_kept(self, store: Store) -> None:
+        key = "ключ" + "k" * 246
+        store.apply([started(), Metrics(RUN, 1, 0, {key: 1.0})])
+        store.apply([Params(RUN, {key: "p" * 6000}), Tags(RUN, {key: "é" * 8000})])
+        data = store.get_run(RUN).data
+        assert (data.metrics[key], data.params[key], data.tags[key]) == (1, "p" * 6000, "é" * 8000)
+
+    # Batches
+
+    def test_a_story_told_twice_changes_nothing(self, store: Store) -> None:
+        story: list[Event] = [
+            ExperimentCreated("second", "", {"a": "b"}, 1),
+            started(run_id(1), experiment_id="", experiment_name="by name"),
+            started(),
+            Params(RUN, {"depth": "3"}),
+            Tags(RUN, {"team": "blue", "x": "y"}),
+            *(Metrics(RUN, step, step, {"m": step / 2, "n": "nan"}) for step in range(50)),
+            Inputs(RUN, [dataset()]),
+            TagDeleted(RUN, "x"),
+            RunEnded(RUN, RunStatus.FINISHED, 9000),
+            RunDeleted(run_id(1), 9500),
+        ]
+        seen = []
+        for batch in (story, story, story[5:], story[:20]):
+            store.apply([event for event in batch if getattr(event, "run_id", "") != run_id(1)])
+            everything = store.search_runs(["0"], view_type=ViewType.ALL)
+            history = store.metric_history(RUN, "n")
+            seen.append((str(everything), str(history), str(store.search_experiments())))
+        assert len(set(seen[:3])) == 1
+        assert len(store.metric_history(RUN, "m")) == 50
+        assert store.get_run(RUN).info.status == RunStatus.FINISHED
+        store.apply(story)
+        store.apply([story[0], story[1]])
+        assert store.get_run(run_id(1)).info.lifecycle_stage == LifecycleStage.DELETED
+
+    def test_an_empty_batch_is_no_trouble(self, store: Store) -> None:
+        store.apply([])
+
+    def test_many_threads_write_and_read_at_once(self, store: Store) -> None:
+        def work(number: int) -> list[int]:
+            run, lengths = run_id(number), []
+            store.apply([started(run)])
+            for step in range(20):
+                store.apply([Metrics(run, step, step, {"m": 1.0}), Params(run, {f"{step}": ""})])
+                lengths.append(len(store.metric_history(run, "m")))
+            return lengths
+
+        with ThreadPoolExecutor(8) as threads:
+            seen = list(threads.map(work, range(8)))
+        assert seen == [list(range(1, 21))] * 8
+        assert [len(run.data.params) for run in store.search_runs(["0"])] == [20] * 8
+
+    # Experiments
+
+    def test_the_default_experiment_is_there(self, store: Store) -> None:
+        experiment = store.get_experiment("0")
+        assert experiment.name == "Default"
+        assert experiment.artifact_location.endswith("/mlruns/0")
+        assert store.get_experiment_by_name("Default") == experiment
+
+    def test_an_experiment_is_created_once_per_name(self, store: Store) -> None:
+        store.apply([ExperimentCreated("trees", "", {"team": "blue"}, 5)])
+        store.apply([ExperimentCreated("trees", "/elsewhere", {"team": "red"}, 6)])
+        trees = store.get_experiment_by_name("trees")
+        assert trees is not None
+        assert trees.tags == {"team": "blue"}
+        assert (trees.creation_time, trees.last_update_time) == (5, 5)
+        assert trees.artifact_location.endswith(f"/mlruns/{trees.experiment_id}")
+        assert store.get_experiment(trees.experiment_id) == trees
+        store.apply([ExperimentCreated("placed", "/elsewhere", {}, 7)])
+        placed = store.get_experiment_by_name("placed")
+        assert placed is not None
+        assert placed.artifact_location == "/elsewhere"
+
+    def test_a_run_may_name_its_experiment(self, store: Store) -> None:
+        for number in (1, 2):
+            store.apply([started(run_id(number), experiment_id="", experiment_name="trees")])
+        trees = store.get_experiment_by_name("trees")
+        assert trees is not None
+        assert {r.info.run_id for r in store.search_runs([trees.experiment_id])} == {
+            run_id(1),
+            run_id(2),
+        }
+        root = f"{trees.artifact_location}/{run_id(1)}"
+        assert store.get_run(run_id(1)).info.artifact_uri == f"{root}/artifacts"
+
+    def test_experiments_are_renamed_and_tagged(self, store: Store) -> None:
+        store.apply([ExperimentCreated("trees", "", {"a": "1"}, 5)])
+        trees = store.get_experiment_by_name("trees")
+        assert trees is not None
+        number = trees.experiment_id
+        store.apply([ExperimentRenamed(number, "forests", 6)])
+        store.apply([ExperimentTagged(number, {"a": "2", "b": "3"})])
+        forests = store.get_experiment(number)
+        assert (forests.name, forests.tags) == ("forests", {"a": "2", "b": "3"})
+        assert forests.last_update_time == 6
+        [(_, reason)] = refusals(store, ExperimentRenamed(number, "Default", 7))
+        assert "'Default'" in reason
+
+    def test_a_deleted_experiment_takes_its_runs_along_and_back(self, store: Store) -> None:
+        store.apply([ExperimentCreated("trees", "", {}, 5)])
+        trees = store.get_experiment_by_name("trees")
+        assert trees is not None
+        number = trees.experiment_id
+        store.apply([started(experiment_id=number), ExperimentDeleted(number, 6)])
+        assert store.get_experiment(number).lifecycle_stage == LifecycleStage.DELETED
+        assert store.get_run(RUN).info.lifecycle_stage == LifecycleStage.DELETED
+        reasons = refusals(
+            store,
+            started(run_id(2), experiment_id=number),
+            started(run_id(3), experiment_id="", experiment_name="trees"),
+            ExperimentTagged(number, {"a": "b"}),
+            Metrics(RUN, 1, 0, {"m": 1.0}),
+        )
+        assert len(reasons) == 4
+        assert all("deleted" in reason for _, reason in reasons)
+        store.apply([ExperimentRestored(number, 7), Metrics(RUN, 1, 0, {"m": 1.0})])
+        assert store.get_run(RUN).info.lifecycle_stage == LifecycleStage.ACTIVE
+        assert store.get_run(RUN).data.metrics == {"m": 1.0}
+        assert store.get_experiment(number).last_update_time == 7
+
+    def test_experiments_are_found_newest_first_in_pages(self, store: Store) -> None:
+        store.apply([ExperimentCreated(f"e{n}", "", {"n": str(n)}, n) for n in range(5)])
+        store.apply([ExperimentDeleted(self.number(store, "e3"), 10)])
+        first = store.search_experiments(max_results=3)
+        assert [e.name for e in first] == ["Default", "e4", "e2"]
+        second = store.search_experiments(max_results=3, page_token=first.token)
+        assert [e.name for e in second] == ["e1", "e0"]
+        assert second.token is None
+        deleted = store.search_experiments(ViewType.DELETED_ONLY)
+        assert [e.name for e in deleted] == ["e3"]
+        assert len(store.search_experiments(ViewType.ALL)) == 6
+
+    @pytest.mark.parametrize(
+        ("filter_string", "order_by", "names"),
+        [
+            ("name = 'e1'", [], ["e1"]),
+            ("name LIKE 'e%' AND tags.n != '1'", ["name"], ["e0", "e2"]),
+            ("name ILIKE 'E_'", ["name DESC"], ["e2", "e1", "e0"]),
+            ("creation_time >= 1 AND creation_time < 3", ["creation_time ASC"], ["e1", "e2"]),
+            ("tags.`n` IS NULL", [], ["Default"]),
+            ("experiment_id IN ('0', '77', 'x')", [], ["Default"]),
+            ("attribute.name != 'e1' and tag.n is not null", ["last_update_time"], ["e0", "e2"]),
+        ],
+    )
+    def test_experiments_are_filtered(
+        self, store: Store, filter_string: str, order_by: list[str], names: list[str]
+    ) -> None:
+        store.apply([ExperimentCreated(f"e{n}", "", {"n": str(n)}, n) for n in range(3)])
+        found = store.search_experiments(filter_string=filter_string, order_by=order_by)
+        assert [e.name for e in found] == names
+
+    @staticmethod
+    def number(store: Store, name: str) -> str:
+        found = store.get_experiment_by_name(name)
+        assert found is not None
+        return found.experiment_id
+
+    # Search
+
+    @pytest.fixture
+    def forest(self, store: Store) -> Store:
+        """Six runs, the later the newer; the last one holds nothing."""
+        rows: list[tuple[float | str, str, str]] = [
+            (0.5, "tree", "blue"),
+            (1.5, "Tree", "blue"),
+            ("nan", "forest", "red"),
+            ("inf", "it's", "red"),
+            (-2.0, "50%", "blue"),
+        ]
+        events: list[Event] = [started(run_id(n), n, run_name=f"run {n}") for n in range(6)]
+        for n, (loss, model, team) in enumerate(rows):
+            events += [
+                Metrics(run_id(n), n, 0, {"loss": loss, "a/b c": float(n)}),
+                Params(run_id(n), {"model": model, "the depth": str(n)}),
+                Tags(run_id(n), {"team": team}),
+                RunEnded(run_id(n), RunStatus.FAILED if n % 2 else RunStatus.FINISHED, 100 - n),
+            ]
+        events += [
+            Inputs(run_id(0), [dataset()]),
+            Inputs(run_id(1), [dataset("eval"), dataset(name="boston", digest="d2")]),
+        ]
+        store.apply(events)
+        return store
+
+    @pytest.mark.parametrize(
+        ("filter_string", "found"),
+        [
+            ("", "543210"),
+            ("   ", "543210"),
+            ("metrics.loss < 1", "40"),
+            ("metrics.loss <= .5 and metric.loss >= -2e0", "40"),
+            ("metrics.loss > 1", "31"),
+            ("metrics.loss != 0.5", "4321"),
+            ("metrics.loss = 0", ""),
+            ("metrics.`a/b c` >= 3", "43"),
+            ('metrics."a/b c" = 3', "3"),
+            ("metrics.a/b = 3", ""),
+            ("metrics.loss IS NULL", "5"),
+            ("params.model = 'tree'", "0"),
+            ("param.model LIKE 'tr%'", "0"),
+            ("parameters.model ILIKE '%EE'", "10"),
+            ("params.model != 'tree'", "4321"),
+            ("params.model = 'it''s'", "3"),
+            ('params.model = "it\'s"', "3"),
+            ("params.`the depth` IN ('1', '4')", "41"),
+            ("params.model NOT IN ('tree', 'Tree')", "432"),
+            ("params.model IS NOT NULL AND tags.team = 'red'", "32"),
+            ("tag.team is null", "5"),
+            ("status = 'RUNNING'", "5"),
+            ("attributes.status = 'FAILED' AND tags.team = \"blue\"", "1"),
+            ("attr.start_time > 1 and run.start_time <= 3", "32"),
+            ("end_time IS NULL", "5"),
+            ("end_time < 98", "43"),
+            ("created < 2", "10"),
+            ("run_name LIKE 'run%'", "543210"),
+            ("`run name` = 'run 2'", "2"),
+            (f"run_id IN ('{run_id(0)}', '{run_id(5)}')", "50"),
+            (f"run_id NOT IN ('{run_id(0)}', '{run_id(5)}')", "4321"),
+            ("user_id = 'mia' and artifact_uri LIKE '%artifacts'", "543210"),
+            ("dataset.name = 'iris'", "10"),
+            ("datasets.digest IN ('d2')", "1"),
+            ("dataset.context = 'eval'", "1"),
+            ("dataset.name ILIKE 'IR%' AND dataset.context = 'train'", "10"),
+        ],
+    )
+    def test_filters(self, forest: Store, filter_string: str, found: str) -> None:
+        runs = forest.search_runs(["0"], filter_string)
+        assert [run.info.run_id for run in runs] == [run_id(int(n)) for n in found]
+
+    @pytest.mark.parametrize(
+        ("order_by", "found"),
+        [
+            ([], "543210"),
+            (["metrics.loss"], "401325"),
+            (["metrics.loss DESC"], "310425"),
+            (["tags.team ASC"], "410325"),
+            (["tag.team desc", "metrics.`a/b c`"], "230145"),
+            (["params.model"], "412305"),
+            (["end_time"], "432105"),
+            (["status DESC", "start_time ASC"], "502413"),
+            (["attributes.run_name DESC"], "543210"),
+        ],
+    )
+    def test_orders(self, forest: Store, order_by: list[str], found: str) -> None:
+        runs = forest.search_runs(["0"], order_by=order_by)
+        assert "".join(str(int(run.info.run_id, 16)) for run in runs) == found
+
+    @pytest.mark.parametrize("size", [1, 2, 5, 6, 7])
+    def test_runs_come_in_pages(self, forest: Store, size: int) -> None:
+        found, token = [], None
+        while True:
+            page = forest.search_runs(
+                ["0"], order_by=["metrics.loss"], max_results=size, page_token=token
+            )
+            assert len(page) <= size
+            found += [run.info.run_id for run in page]
+            token = page.token
+            if token is None:
+                break
+        assert found == [run_id(int(n)) for n in "401325"]
+
+    def test_only_the_wanted_experiments_and_stages_are_searched(self, forest: Store) -> None:
+        forest.apply([RunDeleted(run_id(0), 1)])
+        assert len(forest.search_runs(["0"])) == 5
+        assert len(forest.search_runs(["0"], view_type=ViewType.ALL)) == 6
+        deleted = forest.search_runs(["0"], view_type=ViewType.DELETED_ONLY)
+        assert [run.info.run_id for run in deleted] == [run_id(0)]
+        assert forest.search_runs(["1", "x"]) == []
+        assert forest.search_runs([]) == []
+
+    def test_found_runs_are_whole(self, forest: Store) -> None:
+        for run in forest.search_runs(["0"]):
+            assert str(run) == str(forest.get_run(run.info.run_id))
+
+    @pytest.mark.parametrize(
+        "call",
+        [
+            lambda store: store.search_runs(["0"], "metrics.loss < 'a'"),
+            lambda store: store.search_runs(["0"], order_by=["metrics.loss UP"]),
+            lambda store: store.search_runs(["0"], page_token="?"),
+            lambda store: store.search_runs(["0"], page_token="e30="),
+            lambda store: store.search_runs(["0"], max_results=0),
+            lambda store: store.search_runs(["0"], view_type=9),
+            lambda store: store.metric_history(run_id(0), "loss", 5, "?"),
+            lambda store: store.search_experiments(filter_string="metrics.loss < 1"),
+            lambda store: store.search_experiments(order_by=["tags.a"]),
+        ],
+    )
+    def test_wrong_questions_are_called_invalid(self, forest: Store, call: object) -> None:
+        with pytest.raises(MlflowException) as caught:
+            call(forest)  # type: ignore[operator]
+        assert caught.value.error_code == "INVALID_PARAMETER_VALUE"
