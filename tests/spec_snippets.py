@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
+
+from tests.scripts import run_script
 
 SPEC = Path(__file__).parent / "spec"
 
@@ -37,16 +36,4 @@ def with_our_import(snippet: str) -> str:
 
 def run(snippet: str, folder: Path, before: str = "") -> None:
     """Run the snippet as a script of its own in the folder; `before` defines its free names."""
-    script = folder / "snippet.py"
-    script.write_text(before + "\n" + with_our_import(snippet), encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(SPEC.parents[1])}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", script.name],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == "", done.stderr
+    run_script(before + "\n" + with_our_import(snippet), folder)

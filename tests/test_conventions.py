@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,16 +11,8 @@ import pytest
 from packaging.requirements import Requirement
 
 import autolog
+from tests.project import EXTRAS, PROJECT, ROOT
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 FOLDERS = (
     "autolog", "flavors", "core_client", "tests", "integration_tests", "benchmarks", "examples",
 )  # fmt: skip
@@ -61,22 +52,6 @@ def test_every_requirement_has_a_lower_bound(extra: str) -> None:
     for requirement in map(Requirement, PROJECT["dependencies"] + EXTRAS[extra]):
         operators = [part.operator for part in requirement.specifier]
         assert operators.count(">=") == 1, f"{requirement}: what are its lowest versions?"
-
-
-def test_readme_shows_the_ranges_of_the_extras() -> None:
-    for extra, requirements in EXTRAS.items():
-        framework = Requirement(requirements[0])
-        low = next(part.version for part in framework.specifier if part.operator == ">=")
-        high = next(part.version for part in framework.specifier if part.operator == "<")
-        row = f"| {framework.name} | `mlautolog[{extra}]` | {low} | below {high} |"
-        assert row in README, f"README.md lacks the row: {row}"
-
-
-def test_readme_is_short_and_tells_the_commands_that_machines_run() -> None:
-    assert len(README.splitlines()) < 200
-    assert "pip install '.[sklearn]' && python examples/quickstart.py" in README
-    assert "\npip install nox && nox\n" in README
-    assert "pip install nox && nox;" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
 def test_modules_are_small() -> None:

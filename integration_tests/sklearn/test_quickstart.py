@@ -1,29 +1,18 @@
-"""The example of README runs in an empty folder, and its account is what was recorded."""
+"""README's first lines and the example run in an empty folder, and what they print is true."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 from core_client.client import Client
-
-ROOT = Path(__file__).parents[2]
+from tests.project import ROOT
+from tests.scripts import readme_snippets, run_script
 
 
 def test_quickstart(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "examples" / "quickstart.py")],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == "", done.stderr
+    script = ROOT / "examples" / "quickstart.py"
+    account = run_script(script.read_text(encoding="utf-8"), tmp_path)
 
     client = Client(f"sqlite:///{tmp_path}/mlflow.db")
     runs = client.search_runs(["0"], order_by=["attributes.start_time ASC"])
@@ -33,7 +22,6 @@ def test_quickstart(tmp_path: Path) -> None:
     parents = {run.data.tags["mlflow.parentRunId"] for run in children}
     assert parents == {search.info.run_id}
 
-    account = done.stdout
     for run in (forest, search):
         assert f"{run.data.tags['estimator_name']}: run {run.info.run_name} (FINISHED)" in account
         assert f"{len(run.data.params)} params, 1 dataset input(s)" in account
@@ -48,3 +36,11 @@ def test_quickstart(tmp_path: Path) -> None:
     for run in children:
         assert run.info.run_name in account
     assert "model" in [file.path for file in client.list_artifacts(forest.info.run_id)]
+
+
+def test_the_first_lines_of_readme(tmp_path: Path) -> None:
+    printed = run_script(readme_snippets()[0], tmp_path).split()
+    (run,) = Client(f"sqlite:///{tmp_path}/mlflow.db").search_runs(["0"])
+    score = run.data.metrics["training_score"]
+    assert printed == [run.info.run_name, "200", str(score)]
+    assert score > 0.9
