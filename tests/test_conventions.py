@@ -16,7 +16,6 @@ from tests.project import EXTRAS, PROJECT, ROOT
 FOLDERS = (
     "autolog", "flavors", "core_client", "tests", "integration_tests", "benchmarks", "examples",
 )  # fmt: skip
-PACKAGES = FOLDERS[:3]
 
 
 def sources(*folders: str) -> Iterator[Path]:
