@@ -32,6 +32,11 @@ def local_root(artifact_uri: str) -> Path:
     return Path(unquote(parts.path)).absolute()
 
 
+def _join(folder: str | None, name: str) -> str:
+    prefix = safe_relative(folder or "")
+    return f"{prefix}/{name}" if prefix else name
+
+
 class Artifacts:
     """The artifacts below one URI; paths are relative to it, with ``/``.
 
@@ -48,11 +53,11 @@ class Artifacts:
         if not source.exists():
             raise missing(f"There is no file or folder '{source}' to log as an artifact.")
         if source.is_dir():
-            self.add_all(source, f"{artifact_path or ''}/{source.absolute().name}".lstrip("/"))
+            self.add_all(source, _join(artifact_path, source.absolute().name))
             return
         with self._incoming() as folder:
             shutil.copyfile(source, folder / source.name)
-            self._place(folder / source.name, f"{artifact_path or ''}/{source.name}".lstrip("/"))
+            self._place(folder / source.name, _join(artifact_path, source.name))
 
     def add_all(self, local_dir: str | Path, artifact_path: str | None = None) -> None:
         """Copy everything in a folder, with the folders below it, into `artifact_path`."""
@@ -64,7 +69,7 @@ class Artifacts:
             for path in sorted((folder / "all").rglob("*")):
                 inner = path.relative_to(folder / "all").as_posix()
                 if not path.is_dir():
-                    self._place(path, f"{artifact_path or ''}/{inner}".lstrip("/"))
+                    self._place(path, _join(artifact_path, inner))
 
     def write(self, data: bytes, artifact_file: str) -> None:
         """Make one file of these bytes."""
@@ -108,10 +113,9 @@ class Artifacts:
         path = contained(self.root, artifact_path or "")
         if not path.is_dir():
             return []
-        prefix = safe_relative(artifact_path or "")
         return [
             FileInfo(
-                f"{prefix}/{entry.name}".lstrip("/"),
+                _join(artifact_path, entry.name),
                 entry.is_dir(),
                 None if entry.is_dir() else entry.stat().st_size,
             )

@@ -128,7 +128,7 @@ class Drain:
                 self._answered, self._failure = asked, failure
                 self._news = self._news or failure is not None
                 self._changed.notify_all()
-                if self._closing and not self._news:
+                if self._closing and not self._news and self._asked == asked:
                     self._closing, self._thread = False, None
                     return
             rest = max(REST, spent * WORK_SHARE, min(2 * rest, LONGEST_REST) if failure else 0)

@@ -225,7 +225,7 @@ class ActiveRun:
 
     def log_param(self, key: str, value: Any) -> None:
         """Record an input of the run. Raises MlflowException if it has another value already."""
-        self.log_params({key: value})
+        self.log_params({check_key(key, "param"): value})
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Record several inputs, all or none."""
@@ -236,7 +236,7 @@ class ActiveRun:
 
     def set_tag(self, key: str, value: Any) -> None:
         """Record a note on the run; the last one counts."""
-        self.set_tags({key: value})
+        self.set_tags({check_key(key, "tag"): value})
 
     def set_tags(self, tags: Mapping[str, Any]) -> None:
         """Record several notes, all or none."""
