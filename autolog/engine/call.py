@@ -1,0 +1,231 @@
+"""One intercepted call: the handler sees it, the engine makes it, exactly once."""
+
+from __future__ import annotations
+
+import sys
+
+from autolog.engine.hook import Hook
+from autolog.engine.session import Session, current, excluded, silent_process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping
+    from types import FrameType
+    from typing import Any
+
+    from autolog.engine.options import Framework, Options
+    from autolog.engine.patch import Site
+    from autolog.engine.recorder import Recorder
+
+    Handler = Callable[["Call"], Generator[None, Any, None]]
+
+
+class Unbindable(Exception):
+    """The arguments do not fit the function: its own error is the one to raise."""
+
+
+class Call:
+    """What a handler sees of a call, and what it may change about it.
+
+    Attributes:
+        instance: `self` of a method, the class for a class method, None for a function.
+        function: the name of the function or method.
+        options: the keywords of the framework's `autolog(...)`, as attributes.
+    """
+
+    __slots__ = (
+        "_arguments", "_changes", "_session", "_site", "_wrapped",
+        "function", "given", "instance", "options",
+    )  # fmt: skip
+
+    def __init__(
+        self, session: Session, site: Site, wrapped: Callable[..., Any], instance: Any,
+        args: tuple[Any, ...], kwargs: dict[str, Any],
+    ) -> None:  # fmt: skip
+        self.instance, self.function, self.options = instance, site.name, session.options
+        self._session, self._site, self._wrapped = session, site, wrapped
+        self.given = args, kwargs
+        self._arguments: Mapping[str, Any] | None = None
+        self._changes: dict[str, Any] = {}
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Every argument by its name, defaults applied, without self; read-only."""
+        if self._arguments is None:
+            from types import MappingProxyType
+
+            args, kwargs = self.given
+            signature = self._site.signature(self._wrapped)
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise Unbindable from error
+            bound.apply_defaults()
+            values: dict[str, Any] = {}
+            for name, value in bound.arguments.items():
+                if signature.parameters[name].kind is signature.parameters[name].VAR_KEYWORD:
+                    values.update(value)
+                else:
+                    values[name] = value
+            self._arguments = MappingProxyType(values | self._changes)
+        return self._arguments
+
+    def replace(self, name: str, value: Any) -> None:
+        """Give the function another value for an argument.
+
+        Raises:
+            LookupError: the function takes no argument of that name that can be replaced.
+        """
+        parameters = self._site.signature(self._wrapped).parameters
+        parameter = parameters.get(name)
+        if parameter is None:
+            known = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+        elif parameter.kind is parameter.POSITIONAL_ONLY:
+            known = list(parameters).index(name) < len(self.given[0])
+        else:
+            known = parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if not known:
+            raise LookupError(f"'{self.function}' takes no argument '{name}' to be replaced")
+        self._changes[name] = value
+        self._arguments = None
+
+    def append(self, name: str, item: Any) -> None:
+        """Add an item to an argument that is a list, or None, without changing the caller's."""
+        self.replace(name, [*(self.arguments.get(name) or ()), item])
+
+    @property
+    def run(self) -> Recorder:
+        """The active run, or else a new one that ends with the call."""
+        return self._session.run
+
+    @property
+    def caller(self) -> FrameType:
+        """The frame of the user's code that made the call."""
+        inside = ("autolog", "wrapt", self._site.hook.module.partition(".")[0])
+        frame = sys._getframe(1)
+        while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in inside:
+            frame = frame.f_back
+        return frame
+
+    def final(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Positional and keyword arguments, as they were passed, with the changes made."""
+        args, kwargs = self.given
+        if not self._changes:
+            return args, kwargs
+        positions, named = list(args), dict(kwargs)
+        places = {
+            name: place
+            for place, (name, one) in enumerate(self._site.signature(self._wrapped).parameters.items())
+            if place < len(args) and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+        }
+        for name, value in self._changes.items():
+            if name in places:
+                positions[places[name]] = value
+            else:
+                named[name] = value
+        return tuple(positions), named
+
+
+class Recording(Hook):
+    """A framework's hook: records the outermost call by the handler.
+
+    Args:
+        handler: the generator function that was decorated.
+        hook: as for `Hook`.
+    """
+
+    framework: Framework
+
+    def __init__(self, handler: Handler, *hook: Any) -> None:
+        super().__init__(*hook)
+        self.handler = handler
+
+    @property
+    def declared_as(self) -> tuple[str, ...]:
+        """Tells whether two hooks are the same declaration, loaded twice."""
+        handler = self.handler
+        return self.module, self.path, handler.__module__, handler.__qualname__
+
+    def admitted(self) -> bool:
+        return self.framework.admitted()
+
+    def intercept(
+        self, site: Site, wrapped: Callable[..., Any], instance: Any,
+        args: tuple[Any, ...], kwargs: dict[str, Any],
+    ) -> Any:  # fmt: skip
+        """Make the call, with the handler's code before and after it."""
+        parent = current.get()
+        if parent is not None and self.framework.name in parent.frameworks:
+            return wrapped(*args, **kwargs)
+        options = self.framework.options
+        if options is None or silent_process():
+            return wrapped(*args, **kwargs)
+        session = Session(self.framework.name, options, parent)
+        token = current.set(session)
+        try:
+            if excluded(options, parent):
+                return wrapped(*args, **kwargs)
+            call = Call(session, site, wrapped, instance, args, kwargs)
+            generator = None
+            try:
+                generator, args, kwargs = _before(self.handler, call, session)
+                result = wrapped(*args, **kwargs)
+            except BaseException as error:
+                if generator is not None:
+                    _failed(generator, error, session)
+                session.close(error)
+                raise
+            try:
+                if generator is not None:
+                    _after(generator, result, session)
+            except BaseException as error:  # the user interrupts us, not the call
+                session.close(error)
+                raise
+            session.close()
+            return result
+        finally:
+            current.reset(token)
+
+
+def _before(
+    handler: Handler, call: Call, session: Session
+) -> tuple[Generator[None, Any, None] | None, tuple[Any, ...], dict[str, Any]]:
+    """Run the handler up to its yield. Where that fails, the call is made as it was given."""
+    with session.guarded(f"before {call.function}"):
+        try:
+            generator = handler(call)
+            next(generator)
+        except StopIteration:
+            return (None, *call.final())  # nothing to do after the call
+        except Unbindable:
+            return (None, *call.given)
+        return (generator, *call.final())
+    return (None, *call.given)
+
+
+def _after(generator: Generator[None, Any, None], result: Any, session: Session) -> None:
+    with session.guarded("after the call"):
+        try:
+            generator.send(result)
+        except StopIteration:
+            return
+        generator.close()
+        raise RuntimeError("a handler has one yield; this one has another")
+
+
+def _failed(generator: Generator[None, Any, None], error: BaseException, session: Session) -> None:
+    """Tell the handler about the error, which stays as it is, whatever the handler does."""
+    kept = error.__traceback__, error.__context__, error.__cause__, error.__suppress_context__
+    with session.guarded("after a failed call"):
+        try:
+            generator.throw(error)
+        except StopIteration:
+            pass
+        except BaseException as raised:
+            # Python itself turns a StopIteration that leaves a generator into a RuntimeError.
+            if raised is not error and raised.__cause__ is not error:
+                raise
+        else:
+            generator.close()
+    error.__traceback__, error.__context__, error.__cause__ = kept[:3]
+    error.__suppress_context__ = kept[3]

@@ -1,0 +1,90 @@
+"""Where our own faults end: a training never sees them, its user is told once."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Literal, NamedTuple, ParamSpec, TypeVar
+
+    P = ParamSpec("P")
+    R = TypeVar("R")
+
+    class Fault(NamedTuple):
+        """One fault: where it was caught, and the error."""
+
+        place: str
+        error: Exception
+
+
+# A list while tests run: faults go there, and nothing is said to the user.
+collected: list[tuple[str, Exception]] | None = None
+
+_reported: set[tuple[str, type[Exception]]] = set()
+
+
+def report(place: str, error: Exception, run_name: Callable[[], str] = str, silent: bool = False) -> None:
+    """Tell the user, once per place and type of error, that something was not recorded.
+
+    Args:
+        place: what was being done, such as ``sklearn.fit``.
+        error: what went wrong there.
+        run_name: gives the name of the run that lacks something now, asked only if needed.
+        silent: say nothing.
+    """
+    if collected is not None:
+        collected.append((place, error))
+    elif not silent and (place, type(error)) not in _reported:
+        _reported.add((place, type(error)))
+        name = run_name()
+        where = f" in run '{name}'" if name else ""
+        notice(
+            f"autolog: {place} failed, so its part is not recorded{where}. Your own code is not "
+            f"affected. Cause: {type(error).__name__}: {error}"
+        )
+
+
+def notice(message: str, silent: bool = False) -> None:
+    """Tell the user something, each message once, and never through an error of our own."""
+    if silent:
+        return
+    try:
+        from core_client.report import warn
+
+        warn(message)
+    except Exception:  # a logging handler of the user's may raise; there is nobody left to tell
+        return
+
+
+class guarded:
+    """A ``with`` block, or a function, whose faults are reported and go no further.
+
+    Args:
+        place, run_name, silent: see `report`.
+    """
+
+    def __init__(self, place: str, run_name: Callable[[], str] = str, silent: bool = False) -> None:
+        self.place, self.run_name, self.silent = place, run_name, silent
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        report(self.place, error, self.run_name, self.silent)
+        return True
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R | None]:
+        def guarded_function(*args: P.args, **kwargs: P.kwargs) -> R | None:
+            with self:
+                return function(*args, **kwargs)
+            return None
+
+        return guarded_function

@@ -1,0 +1,214 @@
+"""Waiting for modules: what is to be done to a function is done as soon as its module is there.
+
+Nothing is imported to that end. A module that is loaded already is served at once, one that is
+being loaded when it is complete, a later one and a reloaded one after its code has run.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from _thread import RLock
+from importlib.machinery import ModuleSpec
+
+from autolog.engine import guard
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from importlib.abc import Loader
+    from types import ModuleType
+    from typing import Any
+
+    from autolog.engine.patch import Site
+
+# Held while patches change. No module of a framework may be imported under it: its import may
+# be waiting, in another thread, for this lock.
+lock: Any = RLock()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lock._at_fork_reinit)
+
+
+class Hook:
+    """One function, or method, that is to be intercepted; subclasses say by what.
+
+    Args:
+        module: the module that defines it.
+        path: its name there, such as ``train`` or ``BaseEstimator.fit``.
+        also: further modules that hold a copy of it.
+        subclasses: intercept it in every subclass too, existing or to come.
+    """
+
+    def __init__(
+        self, module: str, path: str, also: Sequence[str] = (), subclasses: bool = False
+    ) -> None:
+        self.module, self.path = module, path
+        self.also, self.subclasses = tuple(also), subclasses
+        self.active = False
+
+    def intercept(
+        self, site: Site, wrapped: Callable[..., Any], instance: Any,
+        args: tuple[Any, ...], kwargs: dict[str, Any],
+    ) -> Any:  # fmt: skip
+        """Stand in for the function while the hook is active."""
+        return wrapped(*args, **kwargs)
+
+    def admitted(self) -> bool:
+        """Whether the module that has come may be patched."""
+        return True
+
+    def __repr__(self) -> str:
+        return f"<Hook {self.module}:{self.path}>"
+
+
+_waiting: dict[str, list[Hook]] = {}
+_actions: list[Callable[[], None]] = []
+
+
+def install(hooks: Iterable[Hook]) -> None:
+    """Patch now what is loaded, and the rest when it comes."""
+    with lock:
+        for hook in hooks:
+            hook.active = True
+            for name in (hook.module, *hook.also):
+                waiting = _waiting.setdefault(name, [])
+                if hook not in waiting:
+                    waiting.append(hook)
+                module = sys.modules.get(name)
+                if module is not None:
+                    _serve(module, hook)
+        if _waiting:
+            _listen()
+        _settle()
+
+
+def remove(hooks: Iterable[Hook]) -> None:
+    """Restore what was there. Where other code has wrapped our layer, it becomes inert."""
+    with lock:
+        for hook in hooks:
+            hook.active = False
+            for name in (hook.module, *hook.also):
+                waiting = _waiting.get(name, [])
+                if hook in waiting:
+                    waiting.remove(hook)
+                if not waiting:
+                    _waiting.pop(name, None)
+            patch = sys.modules.get("autolog.engine.patch")
+            if patch is not None:
+                with guard.guarded(f"restoring {hook.module}.{hook.path}"):
+                    patch.undo(hook)
+        if not _waiting and _finder in sys.meta_path:
+            sys.meta_path.remove(_finder)
+        _settle()
+
+
+
+def at_next_import(action: Callable[[], None]) -> None:
+    """Do something as soon as any module that is not loaded yet is asked for."""
+    with lock:
+        if action not in _actions:
+            _actions.append(action)
+        _listen()
+
+
+def _listen() -> None:
+    # First in line, so that a finder that was put before ours later does not hide modules.
+    if not sys.meta_path or sys.meta_path[0] is not _finder:
+        if _finder in sys.meta_path:
+            sys.meta_path.remove(_finder)
+        sys.meta_path.insert(0, _finder)
+
+
+def _serve(module: ModuleType, hook: Hook) -> None:
+    spec = getattr(module, "__spec__", None)
+    if getattr(spec, "_initializing", False):
+        _Watched.watch(spec)
+    else:
+        _apply(module, hook)
+
+
+def _loaded(name: str) -> None:
+    """The module's code has run: patch what waits for it."""
+    with guard.guarded(f"patching {name}"), lock:
+        module = sys.modules.get(name)
+        for hook in tuple(_waiting.get(name, ())):
+            if module is not None:
+                _apply(module, hook)
+        _settle()
+
+
+def _settle() -> None:
+    patch = sys.modules.get("autolog.engine.patch")
+    if patch is not None:
+        with guard.guarded("rebinding imported names"):
+            patch.rebind()
+
+
+def _apply(module: ModuleType, hook: Hook) -> None:
+    with guard.guarded(f"patching {hook.module}.{hook.path}"):
+        if hook.admitted():
+            from autolog.engine import patch
+
+            patch.apply(hook, module)
+
+
+class _Watched(ModuleSpec):
+    """The spec of a module that was being loaded when we came: it says when that is over."""
+
+    @classmethod
+    def watch(cls, spec: Any) -> None:
+        if type(spec) is ModuleSpec:
+            spec.__class__ = cls
+
+    @property
+    def _initializing(self) -> bool:
+        return bool(self.__dict__.get("_initializing"))
+
+    @_initializing.setter
+    def _initializing(self, value: bool) -> None:
+        self.__dict__["_initializing"] = value
+        if not value:
+            self.__class__ = ModuleSpec  # type: ignore[assignment]
+            _loaded(self.name)
+
+
+class _Loader:
+    """Stands in for a module's loader until the module's code is run, then steps aside."""
+
+    def __init__(self, spec: ModuleSpec, loader: Loader) -> None:
+        self._spec, self._loader = spec, loader
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._spec.loader = self._loader
+        module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        _loaded(self._spec.name)
+
+
+class _Finder:
+    """Lets the other finders find, and puts our loader around theirs for the modules we wait for."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        while _actions:
+            _actions.pop()()
+        if name not in _waiting:
+            return None
+        for finder in tuple(sys.meta_path):
+            find = None if finder is self else getattr(finder, "find_spec", None)
+            spec = find(name, path, target) if find is not None else None
+            if spec is not None:
+                if hasattr(spec.loader, "exec_module"):
+                    spec.loader = _Loader(spec, spec.loader)  # type: ignore[arg-type]
+                return spec
+        return None
+
+
+_finder: Any = _Finder()

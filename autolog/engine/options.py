@@ -1,0 +1,265 @@
+"""Which frameworks are on, with which options: the one place where that is held."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextvars import ContextVar
+from importlib import import_module
+
+from autolog.engine import guard, hook
+from autolog.engine.call import Recording
+from autolog.engine.session import TaskHook
+from core_client.exceptions import invalid
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Any, TypeVar
+
+    from autolog.engine.call import Handler
+
+    H = TypeVar("H", bound=Handler)
+
+# A framework's file or package in autolog/ is one that defines this; nothing is registered.
+MARK = b"\ndef autolog("
+GROUP = "autolog.frameworks"  # the entry points by which other packages add frameworks
+
+SWITCHES = (
+    "disable", "exclusive", "disable_for_unsupported_versions", "silent", "log_models",
+    "log_datasets", "log_input_examples", "log_model_signatures", "log_traces",
+)  # fmt: skip
+
+
+class Options:
+    """The keywords of a framework's `autolog(...)`, as attributes."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self.__dict__.update(values)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def get(self, name: str) -> Any:
+        """A keyword's value, None where the framework has no such keyword."""
+        return self.__dict__.get(name)
+
+
+class Framework:
+    """One framework: its hooks, and how it was switched on or off.
+
+    Args:
+        name: as in `autolog.<name>`.
+        home: the module or package that holds its hooks.
+    """
+
+    def __init__(self, name: str, home: str) -> None:
+        self.name, self.home = name, home
+        self.own: dict[str, Any] | None = None  # from its own autolog(...), which wins over
+        self.shared: dict[str, Any] | None = None  # what came from the global one
+        self.options: Options | None = None  # None while it is off
+
+    def holds(self, one: Recording) -> bool:
+        """Whether a hook is declared in the framework's file or package."""
+        module = one.handler.__module__
+        return module == self.home or module.startswith(self.home + ".")
+
+    def apply(self) -> None:
+        """Bring the hooks in line with the options."""
+        chosen = self.shared if self.own is None else self.own
+        is_on = chosen is not None and not chosen.get("disable")
+        self.options = Options(chosen) if chosen is not None and is_on else None
+        hooks = [one for one in _declared if self.holds(one)]
+        for one in hooks:
+            one.framework = self
+        if self.options is None or (self.loaded() and not self.admitted()):
+            hook.remove(hooks)
+        else:
+            hook.install(hooks)
+
+    def loaded(self) -> bool:
+        """Whether the framework itself is imported."""
+        return any(one.module in sys.modules for one in _declared if self.holds(one))
+
+    def admitted(self) -> bool:
+        """Whether the installed version may be patched; one outside the tested range is told."""
+        from autolog.engine import versions
+
+        problem = versions.problem(self.name, self.home)
+        if self.options is None or problem is None:
+            return True
+        if self.options.get("disable_for_unsupported_versions"):
+            return False
+        guard.notice(
+            f"autolog: {problem}. Recording goes on, and may be incomplete. To leave such a "
+            "version alone, use disable_for_unsupported_versions=True.",
+            bool(self.options.get("silent")),
+        )
+        return True
+
+
+frameworks: dict[str, Framework] = {}
+_declared: list[Recording] = []
+_tasks = TaskHook("joblib.parallel", "Parallel.__call__")
+_global: dict[str, Any] | None = None  # the keywords of the last autolog.autolog(...)
+_left_out: tuple[str, ...] = ()
+_by_global: ContextVar[bool] = ContextVar("autolog_by_global", default=False)
+
+
+def on(
+    module: str, path: str, *, also: Sequence[str] = (), subclasses: bool = False
+) -> Callable[[H], H]:
+    """Record the calls of one function or method with the decorated handler.
+
+    The handler is a generator with one ``yield``: the code before it sees the call
+    (`autolog.engine.call.Call`), the yield gives the result, or raises the call's error.
+
+    Args:
+        module: the module that defines the function, such as ``sklearn.base``.
+        path: its name there, such as ``train`` or ``BaseEstimator.fit``.
+        also: further modules that hold a copy of it.
+        subclasses: the methods of all subclasses too, whoever defines them, now or later.
+    """
+
+    def declare(handler: H) -> H:
+        new = Recording(handler, module, path, also, subclasses)
+        with hook.lock:
+            # The framework's file may be loaded again: its new handlers replace the old ones.
+            old = [one for one in _declared if one.declared_as == new.declared_as]
+            hook.remove(old)
+            _declared[:] = [one for one in _declared if one not in old]
+            _declared.append(new)
+            for framework in frameworks.values():
+                if framework.holds(new) and framework.options is not None:
+                    framework.apply()
+        return handler
+
+    return declare
+
+
+def configure(name: str, values: dict[str, Any]) -> None:
+    """Switch one framework on, or off, with the keywords of its `autolog(...)`.
+
+    Args:
+        name: the framework's name in `autolog.`.
+        values: all the keywords with their values: ``locals()`` at the function's start.
+
+    Raises:
+        MlflowException: a keyword has a value that it cannot have.
+    """
+    home = str(sys._getframe(1).f_globals["__name__"])
+    if home.startswith("autolog."):
+        home = f"autolog.{name}"
+    values = dict(values)
+    _check(values)
+    with hook.lock:
+        framework = frameworks.setdefault(name, Framework(name, home))
+        if _by_global.get():
+            framework.shared = values
+        else:
+            framework.own = values
+        framework.apply()
+        _carry()
+
+
+def configure_all(values: dict[str, Any]) -> None:
+    """Switch on, or off, every framework that has no options of its own.
+
+    Args:
+        values: the keywords of `autolog.autolog(...)`.
+
+    Raises:
+        MlflowException: a keyword has a value that it cannot have.
+    """
+    global _global, _left_out
+    values = dict(values)
+    left_out = values.pop("exclude_flavors") or ()
+    if isinstance(left_out, str):
+        raise invalid(f"exclude_flavors is a list of names, such as ['{left_out}'].")
+    _check(values)
+    _global, _left_out = values, tuple(left_out)
+    for name in built_in():
+        _share(name, f"autolog.{name}")
+    if "importlib.metadata" in sys.modules:
+        _share_with_third_parties()
+    else:  # loading it takes longer than all the rest, so somebody else's import pays for it
+        hook.at_next_import(_share_with_third_parties)
+
+
+def disable_all() -> None:
+    """Switch every framework off, whoever switched it on, and forget all options."""
+    global _global
+    _global = None
+    with hook.lock:
+        for framework in frameworks.values():
+            framework.own = framework.shared = None
+            framework.apply()
+        _carry()
+
+
+def built_in() -> Iterator[str]:
+    """The frameworks in this package, by the names of their files."""
+    import autolog
+
+    for folder in autolog.__path__:
+        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+            path = f"{entry.path}/__init__.py" if entry.is_dir() else entry.path
+            if path.endswith(".py") and entry.name != "__init__.py" and os.path.exists(path):
+                with open(path, "rb") as file:
+                    if MARK in file.read():
+                        yield entry.name.removesuffix(".py")
+
+
+def third_party() -> Iterator[tuple[str, str]]:
+    """The frameworks of other packages: name and module."""
+    from importlib.metadata import entry_points
+
+    for entry in entry_points(group=GROUP):
+        yield entry.name, entry.value
+
+
+def _share_with_third_parties() -> None:
+    with guard.guarded("looking for further frameworks"):
+        for name, home in third_party():
+            _share(name, home)
+
+
+def _share(name: str, home: str) -> None:
+    """Give a framework those global keywords that it has."""
+    shared = _global
+    if shared is None:
+        return
+    if name in _left_out:
+        framework = frameworks.get(name)
+        if framework is not None:
+            with hook.lock:
+                framework.shared = None
+                framework.apply()
+        return
+    with guard.guarded(f"autolog for {name}"):
+        function = import_module(home).autolog
+        code = function.__code__
+        keywords = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        token = _by_global.set(True)
+        try:
+            function(**{key: value for key, value in shared.items() if key in keywords})
+        finally:
+            _by_global.reset(token)
+
+
+def _carry() -> None:
+    """While anything is recorded, joblib's threads know whose work they do."""
+    if any(framework.options is not None for framework in frameworks.values()):
+        hook.install([_tasks])
+    else:
+        hook.remove([_tasks])
+
+
+def _check(values: dict[str, Any]) -> None:
+    for name in SWITCHES:
+        if not isinstance(values.get(name, False), bool):
+            raise invalid(f"{name} is True or False, not {values[name]!r}.")
+    tags = values.get("extra_tags")
+    if tags is not None and not isinstance(tags, dict):
+        raise invalid(f"extra_tags is a dictionary of tags, not {tags!r}.")

@@ -1,0 +1,310 @@
+"""Putting a layer around a function or method, and taking it off again without a trace.
+
+What is applied is read from the owner's namespace, never from a flag: whatever other code did to
+the same attribute in the meantime, we see what is there. This module needs wrapt and is imported
+only when the first patch is applied.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import operator
+import pkgutil
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import wrapt
+
+from autolog.engine import guard
+from autolog.engine.hook import Hook
+
+# Layers between the attribute and ours that we look through, at most.
+DEPTH = 50
+
+
+class Site:
+    """One place where a hook is applied: the owner (a module or class) and the attribute."""
+
+    def __init__(self, hook: Hook, owner: Any, name: str) -> None:
+        self.hook, self.owner, self.name = hook, weakref.ref(owner), name
+        self._known: tuple[Any, inspect.Signature] | None = None
+
+    def signature(self, wrapped: Callable[..., Any]) -> inspect.Signature:
+        """The signature of what is called, without self; worked out once per function."""
+        function = getattr(wrapped, "__func__", wrapped)
+        if self._known is None or self._known[0] is not function:
+            self._known = function, inspect.signature(wrapped)
+        return self._known[1]
+
+    def layer(self, wrapped: Any) -> Layer:
+        """The hook's layer around a function or descriptor."""
+        hook, intercept = self.hook, self.hook.intercept
+
+        def call(
+            wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+        ) -> Any:
+            if hook.active:
+                return intercept(self, wrapped, instance, args, kwargs)
+            return wrapped(*args, **kwargs)
+
+        layer = Layer(wrapped, call)
+        layer._self_site = self
+        return layer
+
+
+class BoundLayer(wrapt.BoundFunctionWrapper):  # type: ignore[misc]
+    """A patched method taken from an instance or class: it pickles and copies as any method."""
+
+    def _owner(self) -> Any:
+        if self._self_instance is not None:
+            return self._self_instance
+        return getattr(self.__wrapped__, "__self__", None)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        owner = self._owner()
+        if owner is not None:
+            return getattr, (owner, self._self_parent._self_site.name)
+        if self.__module__ == "__main__" or "<locals>" in self.__qualname__:
+            return _by_value(self.__wrapped__)
+        return pkgutil.resolve_name, (f"{self.__module__}:{self.__qualname__}",)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        owner = self._owner()
+        if owner is None:
+            return self
+        return getattr(copy.deepcopy(owner, memo), self._self_parent._self_site.name)
+
+    def __copy__(self) -> Any:
+        return self
+
+
+class Layer(wrapt.FunctionWrapper):  # type: ignore[misc]
+    """Ours around one function or descriptor; `__wrapped__` is what was there."""
+
+    __bound_function_wrapper__ = BoundLayer
+    _self_site: Site
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        owner = self._self_site.owner()
+        if isinstance(owner, ModuleType):
+            return pkgutil.resolve_name, (f"{owner.__name__}:{self._self_site.name}",)
+        return _by_value(self.__wrapped__)  # a class is being pickled by value, with all it holds
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return self
+
+    def __copy__(self) -> Any:
+        return self
+
+
+def _by_value(original: Any) -> tuple[Any, ...]:
+    """How to pickle so that the other side gets the original, and needs nothing of ours."""
+    return operator.getitem, ((original,), 0)
+
+
+class Inherited:
+    """Stands for what a class inherits under a name, so that a layer can be put around it."""
+
+    def __init__(self, owner: type, name: str) -> None:
+        self.owner, self.name = owner, name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return getattr(super(self.owner, owner if instance is None else instance), self.name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return getattr(self.owner, self.name)(*args, **kwargs)
+
+
+# Owners with a layer, and functions' layers, per hook; names to rebind in the user's modules.
+_owners: dict[Hook, list[weakref.ref[Any]]] = {}
+_layers: dict[Hook, list[Layer]] = {}
+_moved: dict[int, tuple[Any, Any]] = {}
+
+
+def apply(hook: Hook, module: ModuleType) -> None:
+    """Put the hook's layer where it belongs in the module; where it is already, nothing is done.
+
+    Raises:
+        LookupError: the module has nothing of that name.
+    """
+    *classes, name = hook.path.split(".")
+    owner: Any = module
+    for part in (*classes, name) if not classes else classes:
+        if part not in vars(owner):
+            if module.__name__ in hook.also:
+                return
+            raise LookupError(f"{module.__name__} has no '{hook.path}'")
+        if classes:
+            owner = vars(owner)[part]
+    if not classes:
+        _wrap_function(hook, module, name)
+    elif hook.subclasses:
+        for cls in sorted(_family(owner), key=lambda cls: len(cls.__mro__)):
+            _wrap_method(hook, cls, name)
+        _watch_subclasses(hook, owner)
+    elif not _wrap_method(hook, owner, name):
+        raise LookupError(f"{module.__name__} has no '{hook.path}'")
+
+
+def undo(hook: Hook) -> None:
+    """Take the hook's layers off, as far as they lie on top."""
+    for reference in _owners.pop(hook, []):
+        owner = reference()
+        if owner is None:
+            continue
+        _unwatch_subclasses(hook, owner)
+        name = hook.path.rpartition(".")[2]
+        there = vars(owner).get(name)
+        below = there
+        while type(below) is Layer and not below._self_site.hook.active:
+            below = below.__wrapped__
+        if below is there:
+            continue
+        if type(below) is Inherited:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, below)
+    for layer in _layers.pop(hook, []):
+        _moved[id(layer)] = (layer, layer.__wrapped__)
+
+
+def rebind() -> None:
+    """Names in the user's modules that were bound to what we replaced follow the replacement."""
+    moved = dict(_moved)
+    _moved.clear()
+    if moved:
+        for module in _modules_of_the_user():
+            names = vars(module)
+            for name, value in list(names.items()):
+                if id(value) in moved:
+                    names[name] = moved[id(value)][1]
+
+
+def _wrap_function(hook: Hook, module: ModuleType, name: str) -> None:
+    there = vars(module)[name]
+    layers = _layers.setdefault(hook, [])
+    layer = _layer_in(there, hook)
+    if layer is None:
+        layer = next((one for one in layers if one.__wrapped__ is there), None)
+        layer = layer or Site(hook, module, name).layer(there)
+        setattr(module, name, layer)
+    if all(one is not layer for one in layers):
+        layers.append(layer)
+        _moved[id(layer.__wrapped__)] = (layer.__wrapped__, layer)
+    _remember(hook, module)
+
+
+def _wrap_method(hook: Hook, cls: type, name: str) -> bool:
+    """Layer the method that instances of the class get. False if they get none."""
+    definer = next((one for one in cls.__mro__ if name in vars(one)), None)
+    if definer is None or definer is object:
+        return False
+    there = vars(definer)[name]
+    layer = _layer_in(there, hook)
+    if layer is not None and layer._self_site.owner() is definer:
+        if definer is cls:
+            _remember(hook, cls)
+        return True
+    if isinstance(there, property) or not (callable(there) or hasattr(there, "__get__")):
+        return False
+    site = Site(hook, cls, name)
+    try:
+        setattr(cls, name, site.layer(there if definer is cls else Inherited(cls, name)))
+    except TypeError:  # a class of an extension module; its subclasses in Python are served
+        return True
+    _remember(hook, cls)
+    return True
+
+
+def _layer_in(there: Any, hook: Hook) -> Layer | None:
+    """The hook's layer in what is there, on top or below the wrappers of other libraries."""
+    for _ in range(DEPTH):
+        if type(there) is Layer and there._self_site.hook is hook:
+            return there
+        there = getattr(there, "__wrapped__", None)
+    return None
+
+
+def _remember(hook: Hook, owner: Any) -> None:
+    owners = _owners.setdefault(hook, [])
+    if all(reference() is not owner for reference in owners):
+        owners.append(weakref.ref(owner, owners.remove))
+
+
+def _family(base: type) -> set[type]:
+    found, new = {base}, [base]
+    while new:
+        for cls in type.__subclasses__(new.pop()):
+            if cls not in found:
+                found.add(cls)
+                new.append(cls)
+    return found
+
+
+def _watch_subclasses(hook: Hook, base: type) -> None:
+    """From now on, new subclasses of the class are served as well."""
+    there = vars(base).get("__init_subclass__")
+    hooks: list[Hook] | None = getattr(there, "autolog_hooks", None)
+    if hooks is None:
+        hooks = []
+        notice = classmethod(_notice_subclasses(base, there, hooks))
+        notice.autolog_hooks = hooks  # type: ignore[attr-defined]
+        notice.autolog_original = there  # type: ignore[attr-defined]
+        base.__init_subclass__ = notice  # type: ignore[assignment]
+    if hook not in hooks:
+        hooks.append(hook)
+    _remember(hook, base)
+
+
+def _notice_subclasses(base: type, there: Any, hooks: list[Hook]) -> Callable[..., None]:
+    def __init_subclass__(cls: type, **kwargs: Any) -> None:
+        if there is None:
+            super(base, cls).__init_subclass__(**kwargs)
+        else:
+            there.__get__(None, cls)(**kwargs)
+        for hook in tuple(hooks):
+            if hook.active:
+                with guard.guarded(f"patching {hook.module}.{hook.path}"):
+                    _wrap_method(hook, cls, hook.path.rpartition(".")[2])
+
+    return __init_subclass__
+
+
+def _unwatch_subclasses(hook: Hook, owner: Any) -> None:
+    there = vars(owner).get("__init_subclass__")
+    hooks: list[Hook] | None = getattr(there, "autolog_hooks", None)
+    if there is None or hooks is None or hook not in hooks:
+        return
+    hooks.remove(hook)
+    if not hooks:
+        if there.autolog_original is None:
+            del owner.__init_subclass__
+        else:
+            owner.__init_subclass__ = there.autolog_original
+
+
+def _modules_of_the_user() -> Iterator[ModuleType]:
+    """Modules that are neither installed packages, nor Python's own, nor ours."""
+    import sysconfig
+
+    paths = sysconfig.get_paths()
+    python = tuple({paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"]})
+    for name, module in list(sys.modules.items()):
+        if not isinstance(module, ModuleType):
+            continue
+        # Not by vars(): that would load a module of importlib.util.LazyLoader.
+        file = ModuleType.__getattribute__(module, "__dict__").get("__file__")
+        if name == "__main__" or (
+            isinstance(file, str)
+            and not file.startswith(python)
+            and "site-packages" not in file
+            and "dist-packages" not in file
+            and name.partition(".")[0] not in ("autolog", "flavors", "core_client")
+        ):
+            yield module
+
+
