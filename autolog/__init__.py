@@ -8,17 +8,18 @@ if TYPE_CHECKING:
     from typing import Any
 
     from autolog.engine.versions import Status
-    from core_client.client import Client as Client
-    from core_client.client import MlflowClient as MlflowClient
+    from core_client.client import Client
     from core_client.fluent import *
-    from core_client.run import ActiveRun as ActiveRun
+    from core_client.run import ActiveRun  # noqa: F401 - part of the face
+
+    MlflowClient = Client
 
 __version__ = "0.1.0"
 
 _CLASSES = {
-    "ActiveRun": "core_client.run",
-    "Client": "core_client.client",
-    "MlflowClient": "core_client.client",
+    "ActiveRun": ("core_client.run", "ActiveRun"),
+    "Client": ("core_client.client", "Client"),
+    "MlflowClient": ("core_client.client", "Client"),
 }
 
 
@@ -94,7 +95,8 @@ def _find(name: str) -> Any:
     if find_spec(f"autolog.{name}") is not None:
         return import_module(f"autolog.{name}")
     if name in _CLASSES:
-        return getattr(import_module(_CLASSES[name]), name)
+        module, kind = _CLASSES[name]
+        return getattr(import_module(module), kind)
     fluent = import_module("core_client.fluent")
     if name in fluent.__all__:
         return getattr(fluent, name)

@@ -1,3 +1,5 @@
 """MLflow's place for `MlflowException`."""
 
-from core_client.exceptions import MlflowException as MlflowException
+from core_client.exceptions import MlflowException
+
+__all__ = ["MlflowException"]

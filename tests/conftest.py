@@ -43,9 +43,7 @@ def faults() -> Iterator[Faults]:
 
 
 @pytest.fixture(autouse=True)
-def own_place(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faults: Faults
-) -> Iterator[Path]:
+def own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faults: Faults) -> Iterator[Path]:
     """An empty working directory with a spool of its own; autologging is off afterwards."""
     for name in filter(VARIABLES.match, list(os.environ)):
         monkeypatch.delenv(name)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-    from autolog.engine.options import Framework, Options
+    from autolog.engine.options import Framework
     from autolog.engine.patch import Site
     from autolog.engine.recorder import Recorder
 
@@ -115,7 +115,9 @@ class Call:
         positions, named = list(args), dict(kwargs)
         places = {
             name: place
-            for place, (name, one) in enumerate(self._site.signature(self._wrapped).parameters.items())
+            for place, (name, one) in enumerate(
+                self._site.signature(self._wrapped).parameters.items()
+            )
             if place < len(args) and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
         }
         for name, value in self._changes.items():
@@ -147,6 +149,7 @@ class Recording(Hook):
         return self.module, self.path, handler.__module__, handler.__qualname__
 
     def admitted(self) -> bool:
+        """Whether the framework's version may be patched."""
         return self.framework.admitted()
 
     def intercept(

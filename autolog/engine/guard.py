@@ -6,7 +6,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
-    from typing import Literal, NamedTuple, ParamSpec, TypeVar
+    from typing import NamedTuple, ParamSpec, TypeVar
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -24,7 +24,9 @@ collected: list[tuple[str, Exception]] | None = None
 _reported: set[tuple[str, type[Exception]]] = set()
 
 
-def report(place: str, error: Exception, run_name: Callable[[], str] = str, silent: bool = False) -> None:
+def report(
+    place: str, error: Exception, run_name: Callable[[], str] = str, silent: bool = False
+) -> None:
     """Tell the user, once per place and type of error, that something was not recorded.
 
     Args:
@@ -68,7 +70,7 @@ class guarded:
         self.place, self.run_name, self.silent = place, run_name, silent
 
     def __enter__(self) -> None:
-        return None
+        """Nothing to prepare."""
 
     def __exit__(
         self,
@@ -82,6 +84,8 @@ class guarded:
         return True
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R | None]:
+        """The function with this guard around each call; None where it failed."""
+
         def guarded_function(*args: P.args, **kwargs: P.kwargs) -> R | None:
             with self:
                 return function(*args, **kwargs)

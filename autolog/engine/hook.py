@@ -102,7 +102,6 @@ def remove(hooks: Iterable[Hook]) -> None:
         _settle()
 
 
-
 def at_next_import(action: Callable[[], None]) -> None:
     """Do something as soon as any module that is not loaded yet is asked for."""
     with lock:
@@ -203,10 +202,10 @@ class _Finder:
             return None
         for finder in tuple(sys.meta_path):
             find = None if finder is self else getattr(finder, "find_spec", None)
-            spec = find(name, path, target) if find is not None else None
+            spec: ModuleSpec | None = find(name, path, target) if find is not None else None
             if spec is not None:
                 if hasattr(spec.loader, "exec_module"):
-                    spec.loader = _Loader(spec, spec.loader)  # type: ignore[arg-type]
+                    spec.loader = _Loader(spec, spec.loader)  # type: ignore[assignment, arg-type]
                 return spec
         return None
 

@@ -14,7 +14,7 @@ from core_client.exceptions import invalid
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any, TypeVar
 
     from autolog.engine.call import Handler
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # A framework's file or package in autolog/ is one that defines this; nothing is registered.
 MARK = b"\ndef autolog("
+FOLDER = os.path.dirname(os.path.dirname(__file__))
 GROUP = "autolog.frameworks"  # the entry points by which other packages add frameworks
 
 SWITCHES = (
@@ -60,6 +61,11 @@ class Framework:
         self.shared: dict[str, Any] | None = None  # what came from the global one
         self.options: Options | None = None  # None while it is off
 
+    @property
+    def chosen(self) -> dict[str, Any] | None:
+        """The keywords in force."""
+        return self.shared if self.own is None else self.own
+
     def holds(self, one: Recording) -> bool:
         """Whether a hook is declared in the framework's file or package."""
         module = one.handler.__module__
@@ -67,7 +73,7 @@ class Framework:
 
     def apply(self) -> None:
         """Bring the hooks in line with the options."""
-        chosen = self.shared if self.own is None else self.own
+        chosen = self.chosen
         is_on = chosen is not None and not chosen.get("disable")
         self.options = Options(chosen) if chosen is not None and is_on else None
         hooks = [one for one in _declared if self.holds(one)]
@@ -200,15 +206,12 @@ def disable_all() -> None:
 
 def built_in() -> Iterator[str]:
     """The frameworks in this package, by the names of their files."""
-    import autolog
-
-    for folder in autolog.__path__:
-        for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-            path = f"{entry.path}/__init__.py" if entry.is_dir() else entry.path
-            if path.endswith(".py") and entry.name != "__init__.py" and os.path.exists(path):
-                with open(path, "rb") as file:
-                    if MARK in file.read():
-                        yield entry.name.removesuffix(".py")
+    for entry in sorted(os.scandir(FOLDER), key=lambda entry: entry.name):
+        path = f"{entry.path}/__init__.py" if entry.is_dir() else entry.path
+        if path.endswith(".py") and entry.name != "__init__.py" and os.path.exists(path):
+            with open(path, "rb") as file:
+                if MARK in file.read():
+                    yield entry.name.removesuffix(".py")
 
 
 def third_party() -> Iterator[tuple[str, str]]:

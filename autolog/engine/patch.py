@@ -45,7 +45,10 @@ class Site:
         hook, intercept = self.hook, self.hook.intercept
 
         def call(
-            wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+            wrapped: Callable[..., Any],
+            instance: Any,
+            args: tuple[Any, ...],
+            kwargs: dict[str, Any],
         ) -> Any:
             if hook.active:
                 return intercept(self, wrapped, instance, args, kwargs)
@@ -56,7 +59,7 @@ class Site:
         return layer
 
 
-class BoundLayer(wrapt.BoundFunctionWrapper):  # type: ignore[misc]
+class BoundLayer(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]
     """A patched method taken from an instance or class: it pickles and copies as any method."""
 
     def _owner(self) -> Any:
@@ -82,7 +85,7 @@ class BoundLayer(wrapt.BoundFunctionWrapper):  # type: ignore[misc]
         return self
 
 
-class Layer(wrapt.FunctionWrapper):  # type: ignore[misc]
+class Layer(wrapt.FunctionWrapper):  # type: ignore[type-arg]
     """Ours around one function or descriptor; `__wrapped__` is what was there."""
 
     __bound_function_wrapper__ = BoundLayer
@@ -113,6 +116,7 @@ class Inherited:
         self.owner, self.name = owner, name
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """What `super()` would give a method of the owner."""
         return getattr(super(self.owner, owner if instance is None else instance), self.name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -133,14 +137,12 @@ def apply(hook: Hook, module: ModuleType) -> None:
     """
     *classes, name = hook.path.split(".")
     owner: Any = module
-    for part in (*classes, name) if not classes else classes:
-        if part not in vars(owner):
-            if module.__name__ in hook.also:
-                return
+    for part in classes:
+        owner = vars(owner).get(part) if owner is not None else None
+    if owner is None or (owner is module and name not in vars(module)):
+        if module.__name__ not in hook.also:
             raise LookupError(f"{module.__name__} has no '{hook.path}'")
-        if classes:
-            owner = vars(owner)[part]
-    if not classes:
+    elif owner is module:
         _wrap_function(hook, module, name)
     elif hook.subclasses:
         for cls in sorted(_family(owner), key=lambda cls: len(cls.__mro__)):
@@ -236,9 +238,11 @@ def _remember(hook: Hook, owner: Any) -> None:
 
 
 def _family(base: type) -> set[type]:
-    found, new = {base}, [base]
+    found: set[type] = {base}
+    new: list[type] = [base]
     while new:
-        for cls in type.__subclasses__(new.pop()):
+        subclasses: list[type] = type.__subclasses__(new.pop())
+        for cls in subclasses:
             if cls not in found:
                 found.add(cls)
                 new.append(cls)
@@ -263,7 +267,7 @@ def _watch_subclasses(hook: Hook, base: type) -> None:
 def _notice_subclasses(base: type, there: Any, hooks: list[Hook]) -> Callable[..., None]:
     def __init_subclass__(cls: type, **kwargs: Any) -> None:
         if there is None:
-            super(base, cls).__init_subclass__(**kwargs)
+            super(base, cls).__init_subclass__(**kwargs)  # type: ignore[arg-type]
         else:
             there.__get__(None, cls)(**kwargs)
         for hook in tuple(hooks):
@@ -306,5 +310,3 @@ def _modules_of_the_user() -> Iterator[ModuleType]:
             and name.partition(".")[0] not in ("autolog", "flavors", "core_client")
         ):
             yield module
-
-

@@ -16,7 +16,6 @@ from core_client.exceptions import MlflowException
 from core_client.run import ActiveRun
 from core_client.settings import MAX_KEY
 
-
 _counting = Lock()
 
 
@@ -43,7 +42,7 @@ class Recorder:
     @property
     def name(self) -> str:
         """The run's name for people."""
-        return self.run.info.run_name
+        return str(self.run.info.run_name)
 
     def scope(self, class_name: str) -> Recorder:
         """The recorder for one more training in this run, so that trainings share no names.
@@ -193,15 +192,15 @@ class Recorder:
                         log({key: value})
 
     def _key(self, kind: str, key: Any) -> str:
-        key = f"{self.prefix}{key}"
-        if len(key) <= MAX_KEY:
-            return key
+        name = f"{self.prefix}{key}"
+        if len(name) <= MAX_KEY:
+            return name
         guard.notice(
-            f"autolog: the name of the {kind} '{key[:50]}...' has {len(key)} characters; "
+            f"autolog: the name of the {kind} '{name[:50]}...' has {len(name)} characters; "
             f"its first {MAX_KEY} are kept.",
             self.silent,
         )
-        return key[:MAX_KEY]
+        return name[:MAX_KEY]
 
     def _in_background(self, what: str, work: Callable[[], object]) -> None:
         with self._guarded(what):

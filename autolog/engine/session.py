@@ -69,7 +69,7 @@ class Session:
     def __init__(self, framework: str, options: Options, parent: Session | None) -> None:
         self.framework, self.options, self.parent = framework, options, parent
         outer = parent.frameworks if parent is not None else frozenset[str]()
-        self.frameworks = outer | {framework}  # calls of these are silent below
+        self.frameworks: frozenset[str] = outer | {framework}  # calls of these are silent below
         self._recorder: Recorder | None = None
         self._run: ActiveRun | None = None  # the run that this session opened, and will end
 
@@ -141,6 +141,7 @@ class Carried:
         self.task, self.session, self.run = task, session, run
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Do the task as part of the session."""
         if current.get() is self.session:  # run by the caller's own thread
             return self.task(*args, **kwargs)
         from core_client import context
@@ -168,6 +169,7 @@ class TaskHook(Hook):
         self, site: Site, wrapped: Callable[..., Any], instance: Any,
         args: tuple[Any, ...], kwargs: dict[str, Any],
     ) -> Any:  # fmt: skip
+        """Put the caller's session and run around each task."""
         session = current.get()
         if session is None or len(args) != 1 or kwargs:
             return wrapped(*args, **kwargs)

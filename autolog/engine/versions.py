@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import metadata
 from typing import NamedTuple
 
@@ -51,11 +50,11 @@ class Status(tuple[Row, ...]):
         rows = [("framework", "installed", "tested", "autologging"), *self]
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         return "\n".join(
-            "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths)), row[3]])
+            "  ".join(
+                [*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[3]]
+            )
             for row in rows
         )
-
-    __str__ = __repr__
 
 
 def status() -> Status:
@@ -69,14 +68,13 @@ def _row(name: str, home: str) -> Row:
     tested = of(name, home)
     installed = _installed(tested.distribution) if tested else None
     framework = options.frameworks.get(name)
-    chosen = framework and (framework.shared if framework.own is None else framework.own)
     if tested and installed is None:
         state = "off: not installed"
-    elif framework is None or chosen is None:
+    elif framework is None or framework.chosen is None:
         state = "off: not switched on"
     elif framework.options is None:
         state = "off: disable=True"
-    elif chosen.get("disable_for_unsupported_versions") and problem(name, home):
+    elif framework.options.get("disable_for_unsupported_versions") and problem(name, home):
         state = "off: version outside the tested range"
     else:
         state = "on" if framework.loaded() else "on, when imported"
