@@ -15,7 +15,7 @@ from core_client.events import ExperimentCreated
 from core_client.exceptions import MlflowException, invalid, missing
 from core_client.settings import absolute, without_password
 from core_client.spool import Spool
-from core_client.stores import open_store
+from core_client.stores import check_uri, open_store
 from core_client.stores.base import Store
 
 EXIT_WAIT = 10.0  # seconds that the end of the process may wait for the store
@@ -25,6 +25,7 @@ class Destination:
     """Where runs go, and all that stands between. One per URI and process: see `destination`."""
 
     def __init__(self, uri: str) -> None:
+        check_uri(uri)
         self.uri = uri
         self.spool = Spool(uri, self._grown)
         self.drain = Drain(self.spool, self.store)

@@ -48,10 +48,11 @@ class Segment:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.open_runs: set[str] = set()
+        with path.open("rb") as file:
+            self.header = msgspec.json.decode(file.readline(), type=Header)
+            self.offset = file.tell()
         self._file = path.open("rb")
-        self.header = msgspec.json.decode(self._file.readline(), type=Header)
         self._offset_file = os.open(path.with_suffix(".offset"), os.O_RDWR | os.O_CREAT, 0o600)
-        self.offset = self._file.tell()
         sent = int(os.pread(self._offset_file, 20, 0) or 0)
         while self.offset < sent and (chunk := self.read(min(CHUNK, sent - self.offset))):
             self.offset = chunk.end  # read only to learn which runs these events left open

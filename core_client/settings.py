@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+from core_client.exceptions import MlflowException
+
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 DEFAULT_EXPERIMENT_ID = "0"
 
@@ -26,7 +28,13 @@ def home() -> Path:
 
         chosen = platformdirs.user_data_dir("autolog", appauthor=False)
     path = Path(chosen).expanduser().absolute()
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise MlflowException(
+            f"The folder '{path}' for what is being recorded cannot be made: {error.strerror}. "
+            "Set AUTOLOG_HOME to a folder that can be written."
+        ) from error
     return path
 
 

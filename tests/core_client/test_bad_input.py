@@ -13,7 +13,8 @@ from core_client.exceptions import MlflowException
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [("high", "'high'"), ("0.5", "'0.5'"), (None, "None"), ([1, 2], r"\[1, 2\]")]
+    ("value", "shown"),
+    [("high", "'high'"), ("0.5", "'0.5'"), (None, "None"), ([1, 2], r"\[1, 2\]")],
 )
 def test_a_metric_must_be_a_number(value: Any, shown: str) -> None:
     with fluent.start_run() as run:

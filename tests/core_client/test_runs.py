@@ -47,7 +47,9 @@ def test_a_raising_block_ends_its_run_as_failed() -> None:
     assert fluent.active_run() is None
 
 
-@pytest.mark.parametrize("value", [0.1 + 0.2, 5e-324, 1.7e308, -1e-9, math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize(
+    "value", [0.1 + 0.2, 5e-324, 1.7e308, -1e-9, math.inf, -math.inf, math.nan]
+)
 def test_every_float_survives(value: float) -> None:
     with fluent.start_run() as run:
         fluent.log_metric("m", value)
@@ -74,10 +76,16 @@ def test_steps_are_any_64_bit_integers_in_any_order() -> None:
 def test_a_batch_is_recorded_together() -> None:
     with fluent.start_run() as run:
         fluent.log_batch(
-            [Metric("m", 1.0, 10, 1), Metric("m", 2.0, 20, 2)], [Param("p", "1")], [RunTag("t", "x")]
+            [Metric("m", 1.0, 10, 1), Metric("m", 2.0, 20, 2)],
+            [Param("p", "1")],
+            [RunTag("t", "x")],
         )
     stored = fluent.get_run(run.run_id)
-    assert (stored.data.metrics["m"], stored.data.params["p"], stored.data.tags["t"]) == (2, "1", "x")
+    assert (stored.data.metrics["m"], stored.data.params["p"], stored.data.tags["t"]) == (
+        2,
+        "1",
+        "x",
+    )
     assert len(Client().get_metric_history(run.run_id, "m")) == 2
 
 
