@@ -70,7 +70,7 @@ def test_a_param_never_changes() -> None:
     with fluent.start_run() as run:
         fluent.log_param("depth", 3)
         fluent.log_param("depth", "3")
-        with pytest.raises(MlflowException, match="'depth' of run .* is '3' and cannot become '4'"):
+        with pytest.raises(MlflowException, match=r"'depth' of run .* is '3' and cannot become '4'"):
             fluent.log_params({"new": 1, "depth": 4})
     assert fluent.get_run(run.run_id).data.params == {"depth": "3"}
 
@@ -101,7 +101,7 @@ def test_unknown_runs_and_experiments_are_named() -> None:
 
 
 def test_a_status_must_be_known() -> None:
-    with fluent.start_run(), pytest.raises(MlflowException, match="'DONE'.*FINISHED"):
+    with fluent.start_run(), pytest.raises(MlflowException, match=r"'DONE'.*FINISHED"):
         fluent.end_run("DONE")
 
 

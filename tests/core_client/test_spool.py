@@ -91,7 +91,7 @@ def test_what_was_sent_is_not_sent_again() -> None:
     """A tag that somebody changed since must not fall back to what a dead process had set."""
     path = leave_behind(START, b'["t","%s",{"stage":"old"}]\n' % (b"a" * 32))
     path.with_suffix(".offset").write_bytes(b"%020d" % path.stat().st_size)
-    with pytest.raises(MlflowException, match="a{32}"):
+    with pytest.raises(MlflowException, match=r"a{32}"):
         fluent.get_run("a" * 32)
     assert not path.exists()
 
