@@ -178,10 +178,9 @@ class _Reader:
         match = self.take(_NUMBER)
         if not match:
             raise self.wrong("expected a number without quotes")
-        try:
-            return int(match[1])
-        except ValueError:
-            return float(match[1])
+        value = float(match[1])
+        exact = match[1].lstrip("+-").isdigit() and abs(value) < 2**63
+        return int(match[1]) if exact else value
 
     def string(self) -> str:
         match = self.take(_STRING)

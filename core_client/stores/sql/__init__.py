@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, case, or_, select, true
+from sqlalchemy.exc import DataError
 
 from core_client.entities import Experiment, LifecycleStage, Metric, PagedList, Run, ViewType
 from core_client.events import Event
-from core_client.exceptions import StoreUnavailable, invalid, missing
+from core_client.exceptions import MlflowException, StoreUnavailable, invalid, missing
 from core_client.search import EXPERIMENTS, RUNS, page_offset, page_token
 from core_client.settings import artifact_root
 from core_client.stores.base import Refused, Store
@@ -28,7 +29,7 @@ from core_client.stores.sql.finding import (
 from core_client.stores.sql.reading import read_experiments, read_runs
 from core_client.stores.sql.schema import experiments, metrics, runs
 from core_client.stores.sql.values import experiment_number, loaded
-from core_client.stores.sql.writing import write
+from core_client.stores.sql.writing import Refusals, write
 
 _STAGES = {
     ViewType.ACTIVE_ONLY: (LifecycleStage.ACTIVE,),
@@ -51,11 +52,17 @@ class SqlStore(Store):
         self.uri = uri
         self._database = Database(uri)
         self._artifact_root = artifact_root()
+        try:
+            self._prepare()
+        except MlflowException:
+            self.close()
+            raise
+
+    def _prepare(self) -> None:
         with self._database.transaction() as connection:
             empty = schema.is_empty(connection)
             lacking = [] if empty else schema.lacking(connection)
         if lacking:
-            self.close()
             raise StoreUnavailable(
                 f"The database '{self._database.name}' is not one of MLflow 2.4 or newer: it lacks "
                 f"{', '.join(lacking[:4])}. If an older MLflow made it, `mlflow db upgrade` "
@@ -66,10 +73,19 @@ class SqlStore(Store):
                 schema.create(connection, self._artifact_root, int(time.time() * 1000))
 
     def apply(self, batch: Sequence[Event]) -> None:
-        with self._database.transaction(writing=True) as connection:
-            refused = write(connection, batch, self._artifact_root)
+        refused = self._write(batch)
         if refused:
             raise Refused(refused)
+
+    def _write(self, batch: Sequence[Event]) -> Refusals:
+        try:
+            with self._database.transaction(writing=True) as connection:
+                return write(connection, batch, self._artifact_root)
+        except (ValueError, TypeError, OverflowError, DataError) as error:
+            if len(batch) == 1:
+                return [(batch[0], f"{batch[0]!r} cannot be stored: {error}")]
+            half = len(batch) // 2  # one event holds what no column takes: find it
+            return self._write(batch[:half]) + self._write(batch[half:])
 
     def get_run(self, run_id: str) -> Run:
         with self._database.transaction() as connection:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Dialect, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError
 
 from core_client.exceptions import StoreUnavailable, invalid
 from core_client.settings import without_password
@@ -31,11 +31,12 @@ class Database:
         try:
             self.url = make_url(uri)
         except ArgumentError:
-            raise invalid(f"Not a database URI: '{self.name}'.") from None
-        if not self.url.database or self.url.database.startswith(":memory:"):
             raise invalid(
-                f"'{self.name}' names no file, so nothing could be kept. "
-                "Use 'sqlite:///path/to.db'."
+                f"Not a database URI: '{self.name}'. Use 'sqlite:///path/to.db'."
+            ) from None
+        if self.url.host or not self.url.database or ":memory:" in self.url.database:
+            raise invalid(
+                f"'{self.name}' names no file to keep runs in. Use 'sqlite:///path/to.db'."
             )
         try:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -49,12 +50,15 @@ class Database:
 
         Raises:
             StoreUnavailable: the database refused; says why and what to do.
+            ValueError, TypeError, OverflowError, DataError: a value is of no form that it takes.
         """
         try:
             with self.engine.connect() as connection:
                 connection.execution_options(writing=writing)
                 with connection.begin():
                     yield connection
+        except DataError:
+            raise
         except DBAPIError as error:
             raise StoreUnavailable(self._explain(str(error.orig))) from error
 

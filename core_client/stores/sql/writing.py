@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Delete, Table, bindparam, delete, insert, select, update
-from sqlalchemy.exc import DataError, InterfaceError, ProgrammingError
 
 from core_client import events
 from core_client.entities import LifecycleStage, RunStatus, SourceType
@@ -21,28 +20,11 @@ from core_client.stores.sql.values import LARGEST, RUN_NAME, Unfit, check, chunk
 Refusals = list[tuple[Event, str]]
 
 _MIN_INT, _MAX_INT = -(2**63), 2**63 - 1
-# What Python and drivers raise at a value of a wrong type or form.
-_POISON = (
-    ValueError,
-    TypeError,
-    OverflowError,
-    DataError,
-    InterfaceError,
-    ProgrammingError,
-)
 
 
 def write(connection: Connection, batch: Sequence[Event], artifact_root: str) -> Refusals:
-    """Write a batch; what can never be written is left out and returned with the reason."""
-    try:
-        with connection.begin_nested():
-            return _Batch(connection, batch, artifact_root).write()
-    except _POISON as error:
-        if len(batch) == 1:
-            return [(batch[0], f"Cannot be stored ({type(error).__name__}: {error}): {batch[0]!r}")]
-        half = len(batch) // 2  # search for the poisonous event
-        first = write(connection, batch[:half], artifact_root)
-        return first + write(connection, batch[half:], artifact_root)
+    """Write a batch; what MLflow would refuse is left out and returned with the reason."""
+    return _Batch(connection, batch, artifact_root).write()
 
 
 class _RunState:
