@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, select
@@ -30,10 +30,10 @@ def read_runs(connection: Connection, rows: Sequence[Row[Any]]) -> list[Run]:
     ]
 
 
-def _of(connection: Connection, table: Table, run_ids: list[str], *more: str) -> Iterable[Any]:
+def _of(connection: Connection, table: Table, run_ids: list[str], *more: str) -> Sequence[Any]:
     """Run id, key, value and `more` columns of all rows of these runs."""
     columns = [table.c[name] for name in ("run_uuid", "key", "value", *more)]
-    return connection.execute(select(*columns).where(table.c.run_uuid.in_(run_ids)))
+    return connection.execute(select(*columns).where(table.c.run_uuid.in_(run_ids))).all()
 
 
 def _info(row: Row[Any]) -> RunInfo:
