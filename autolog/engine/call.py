@@ -101,8 +101,10 @@ class Call:
     @property
     def caller(self) -> FrameType:
         """The frame of the user's code that made the call."""
-        inside = ("autolog", "wrapt", self._site.hook.module.partition(".")[0])
         frame = sys._getframe(1)
+        while frame.f_back and frame.f_code is not Recording.intercept.__code__:
+            frame = frame.f_back  # the handler, and what it called
+        inside = ("autolog", "wrapt", self._site.hook.module.partition(".")[0])
         while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in inside:
             frame = frame.f_back
         return frame
@@ -226,7 +228,8 @@ def _failed(generator: Generator[None, Any, None], error: BaseException, session
             pass
         except BaseException as raised:
             # Python itself turns a StopIteration that leaves a generator into a RuntimeError.
-            if raised is not error and raised.__cause__ is not error:
+            renamed = isinstance(error, StopIteration) and type(raised) is RuntimeError
+            if raised is not error and not renamed:
                 raise
         else:
             generator.close()
