@@ -104,7 +104,9 @@ def test_instance_function_options_and_caller(toy: Toy) -> None:
 
 
 def test_caller_is_the_users_code_though_the_framework_calls_itself(toy: Toy) -> None:
-    toy.write("toylib.deep", "from toylib import training\ndef outer(): return training.train({})\n")
+    toy.write(
+        "toylib.deep", "from toylib import training\ndef outer(): return training.train({})\n"
+    )
     seen = []
 
     @toy.on("train", "toylib.training")
