@@ -1,0 +1,100 @@
+"""Datasets by description: name, digest, schema and profile, from a bounded sample of the rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from typing import Any
+
+from core_client.entities import Dataset, DatasetInput, InputTag
+from flavors.signature import infer_schema
+
+# Rows that are hashed: spread over the whole, so that two sets with one head are told apart.
+DIGEST_ROWS = 200
+
+
+def describe(
+    data: Any, targets: Any = None, name: str | None = None, context: str = "train"
+) -> DatasetInput:
+    """The dataset as a run records it. The data is neither copied nor kept.
+
+    Args:
+        data: features, rows first: DataFrame, array, sparse matrix, or list of rows.
+        targets: what is to be predicted, one value or row for each row of data.
+        name: how people call it; ``dataset`` by default.
+        context: what it was used for, such as ``train`` or ``eval``.
+    """
+    digest = hashlib.md5(usedforsecurity=False)
+    for part in (data, targets):
+        if part is not None:
+            _hash(part, digest)
+    dataset = Dataset(
+        name=name or "dataset",
+        digest=digest.hexdigest()[:8],
+        source_type="code",
+        source=json.dumps({"tags": {}}),
+        schema=json.dumps(_schema(data, targets)),
+        profile=json.dumps(_profile(data, targets)),
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", context)])
+
+
+def _hash(part: Any, digest: Any) -> None:
+    shape = _shape(part)
+    digest.update(repr((type(part).__name__, shape)).encode())
+    step = max(1, shape[0] // DIGEST_ROWS) if shape else 1
+    if hasattr(part, "iloc"):
+        sample = part.iloc[::step]
+        names = sample.columns if hasattr(sample, "columns") else [sample.name]
+        digest.update(repr(list(names)).encode())
+        columns = [sample.iloc[:, i] for i in range(len(names))] if sample.ndim == 2 else [sample]
+        for column in columns:
+            _hash_values(column.to_numpy(), digest)
+    elif hasattr(part, "indptr"):
+        _hash_values(part.indptr[::step], digest)
+        _hash_values(part.data[:: max(1, len(part.data) // DIGEST_ROWS)], digest)
+    elif hasattr(part, "dtype") and shape:
+        _hash_values(part[::step], digest)
+    elif isinstance(part, list | tuple):
+        digest.update(repr(part[::step]).encode())
+
+
+def _hash_values(values: Any, digest: Any) -> None:
+    digest.update(str(values.dtype).encode())
+    # The bytes of an object array are addresses.
+    plain = values.dtype.kind != "O"
+    digest.update(values.tobytes() if plain else repr(values.tolist()).encode())
+
+
+def _schema(data: Any, targets: Any) -> dict[str, Any]:
+    if hasattr(data, "iloc"):
+        return {"mlflow_colspec": infer_schema(data).to_dict()}
+    features = infer_schema(data)
+    if not features.is_tensor_spec():
+        return {"mlflow_colspec": features.to_dict()}
+    found = None if targets is None else infer_schema(targets)
+    target = found.to_json() if found is not None and found.is_tensor_spec() else None
+    return {"mlflow_tensorspec": {"features": features.to_json(), "targets": target}}
+
+
+def _profile(data: Any, targets: Any) -> dict[str, Any]:
+    shape = _shape(data)
+    if hasattr(data, "iloc") or not hasattr(data, "dtype"):
+        rows = shape[0] if shape else 0
+        return {"num_rows": rows, "num_elements": rows * (shape[1] if len(shape) > 1 else 1)}
+    profile: dict[str, Any] = {}
+    for label, part in (("features", data), ("targets", targets)):
+        if part is not None:
+            profile[f"{label}_shape"] = _shape(part)
+            profile[f"{label}_size"] = math.prod(_shape(part))
+            profile[f"{label}_nbytes"] = int(getattr(part, "nbytes", 0))
+    return profile
+
+
+def _shape(part: Any) -> list[int]:
+    if hasattr(part, "shape"):
+        return [int(n) for n in part.shape]
+    if isinstance(part, list | tuple):
+        return [len(part), *([len(part[0])] if part and isinstance(part[0], list | tuple) else [])]
+    return []

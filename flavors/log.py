@@ -1,0 +1,107 @@
+"""A model among the artifacts of a run, whatever its flavor."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from core_client import background
+from core_client.exceptions import MlflowException
+from core_client.settings import MAX_TAG_VALUE
+from flavors.model import MLMODEL, Model, ModelInfo, info
+
+if TYPE_CHECKING:
+    from core_client.artifacts import Artifacts
+    from core_client.run import ActiveRun
+
+HISTORY = "mlflow.log-model.history"
+_noting = threading.Lock()
+
+
+class Saved(NamedTuple):
+    """A model ready to be written: its description, and its files by their path."""
+
+    model: Model
+    files: dict[str, bytes]
+
+    def write(self, folder: Path) -> None:
+        """Write all files; the MLmodel file, which makes a folder a model, comes last."""
+        for name, data in sorted(self.files.items(), key=lambda file: file[0] == MLMODEL):
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+
+
+def no_registry(**asked: Any) -> None:
+    """Refuse arguments that need a model registry."""
+    for name, value in asked.items():
+        if value is not None:
+            raise MlflowException(
+                f"{name}={value!r} needs a model registry, and this store has none yet. Log the "
+                "model without it; 'runs:/<run id>/<name>' loads it.",
+                "FEATURE_DISABLED",
+            )
+
+
+def log(
+    run: ActiveRun | None,
+    name: str,
+    model: Model,
+    save: Callable[[], Saved],
+    improve: Callable[[], Saved | None] | None = None,
+) -> ModelInfo:
+    """Write a model into a run.
+
+    Args:
+        run: the run; None means the active one, or a new one.
+        name: path of the model's folder below the run's artifacts.
+        model: the description; it learns where it is.
+        save: makes the files, at once.
+        improve: makes better files, in the background; None leaves the first ones.
+    """
+    if run is None:
+        from core_client.fluent import active_run, start_run
+
+        run = active_run() or start_run()
+    model.run_id, model.artifact_path = run.run_id, name
+    saved = save()
+    artifacts = run.artifacts
+    with artifacts.folder(name) as folder:
+        saved.write(folder)
+    _note(run, saved.model)
+    if improve is not None:
+        background.submit(_replace, artifacts, name, model.model_uuid, improve)
+    return info(saved.model, f"runs:/{run.run_id}/{name}")
+
+
+def _replace(
+    artifacts: Artifacts, name: str, model_uuid: str, improve: Callable[[], Saved | None]
+) -> None:
+    better = improve()
+    # Another model may have been logged under the same name meanwhile.
+    if better is None or Model.load(artifacts.local(name)).model_uuid != model_uuid:
+        return
+    with artifacts.folder(name) as folder:
+        better.write(folder)
+
+
+def _note(run: ActiveRun, model: Model) -> None:
+    """Add the model to the run's tag that lists its models; the oldest go if it gets too long."""
+    entry = {
+        "run_id": model.run_id,
+        "artifact_path": model.artifact_path,
+        "model_uuid": model.model_uuid,
+        "utc_time_created": model.utc_time_created,
+        "flavors": {flavor: {} for flavor in model.flavors},
+    }
+    with _noting:
+        try:
+            history = [*json.loads(run.tags.get(HISTORY, "[]")), entry]
+        except (ValueError, TypeError):
+            history = [entry]
+        while len(text := json.dumps(history)) > MAX_TAG_VALUE and len(history) > 1:
+            del history[0]
+        run.set_tag(HISTORY, text)

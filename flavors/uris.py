@@ -1,0 +1,68 @@
+"""From a model's URI to a local folder that holds it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+from core_client.artifacts import Artifacts, local_root
+
+from core_client.exceptions import MlflowException, invalid, missing
+from core_client.paths import safe_relative
+
+
+def local_path(
+    model_uri: str | os.PathLike[str], dst_path: str | os.PathLike[str] | None = None
+) -> Path:
+    """The local folder of a saved model.
+
+    Args:
+        model_uri: ``runs:/<run id>/<path>``, a local path, or a ``file:`` URI.
+        dst_path: an existing folder to copy the model into.
+
+    Raises:
+        MlflowException: the URI is of another kind, leads out of the run's artifacts, or there
+            is nothing.
+    """
+    found = _resolve(os.fspath(model_uri))
+    if not found.exists():
+        raise missing(f"No model at '{model_uri}': '{found}' does not exist.")
+    if dst_path is None:
+        return found
+    target = Path(dst_path)
+    if not target.is_dir():
+        raise missing(f"dst_path '{dst_path}' is not a folder. Create it first.")
+    # Links are copied as links: what they point at is not the model's.
+    shutil.copytree(found, target, symlinks=True, dirs_exist_ok=True)
+    return target
+
+
+def _resolve(uri: str) -> Path:
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", uri)
+    if scheme is None:
+        return Path(uri)
+    kind = scheme[1].lower()
+    if kind == "runs":
+        return _in_run(uri)
+    if kind == "file":
+        return local_root(uri)
+    if kind == "models":
+        raise MlflowException(
+            f"'{uri}' asks for a model registry, and this store has none yet. "
+            "Use 'runs:/<run id>/<path>' or the path of the model's folder.",
+            "FEATURE_DISABLED",
+        )
+    raise invalid(f"'{uri}' is no model URI. Use 'runs:/<run id>/<path>' or a local path.")
+
+
+def _in_run(uri: str) -> Path:
+    parts = re.fullmatch(r"runs:/+([^/]+)/(.+)", re.split(r"[?#]", uri)[0])
+    if parts is None:
+        raise invalid(f"'{uri}' is no model URI: 'runs:/<run id>/<path>' is expected.")
+    # Refused before the store is asked: a bad path is bad in every run.
+    run_id, relative = parts[1], safe_relative(parts[2])
+    from core_client.client import Client
+
+    return Artifacts(Client().get_run(run_id).info.artifact_uri).local(relative)
