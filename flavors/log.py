@@ -90,7 +90,7 @@ def _replace(
 
 def _note(run: ActiveRun, model: Model) -> None:
     """Add the model to the run's tag that lists its models; the oldest go if it gets too long."""
-    entry = {
+    entry: dict[str, Any] = {
         "run_id": model.run_id,
         "artifact_path": model.artifact_path,
         "model_uuid": model.model_uuid,
@@ -99,7 +99,7 @@ def _note(run: ActiveRun, model: Model) -> None:
     }
     with _noting:
         try:
-            history = [*json.loads(run.tags.get(HISTORY, "[]")), entry]
+            history = [*json.loads(run._tags.get(HISTORY, "[]")), entry]
         except (ValueError, TypeError):
             history = [entry]
         while len(text := json.dumps(history)) > MAX_TAG_VALUE and len(history) > 1:

@@ -8,7 +8,6 @@ import shutil
 from pathlib import Path
 
 from core_client.artifacts import Artifacts, local_root
-
 from core_client.exceptions import MlflowException, invalid, missing
 from core_client.paths import safe_relative
 

@@ -138,7 +138,7 @@ def test_an_input_fits_here_as_it_fits_there(name: str) -> None:
     except mlflow_models.model.MlflowException:
         expected = None
     if expected is None:
-        with pytest.raises(Exception, match="input|Column|Array"):
+        with pytest.raises(Exception, match=r"input|Column|Array"):
             enforce(given, signature.inputs)
         return
     found = enforce(given, signature.inputs)

@@ -18,14 +18,16 @@ from sklearn.cluster import DBSCAN, KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
 from sklearn.ensemble import (
-    GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
     VotingClassifier,
 )  # fmt: skip
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -102,7 +104,7 @@ def test_what_skops_cannot_hold_becomes_a_cloudpickle(tmp_path: Path, name: str)
     sklearn.save_model(model, tmp_path / "m")
     assert Model.load(tmp_path / "m").flavor("sklearn")["serialization_format"] == "cloudpickle"
     np.testing.assert_array_equal(sklearn.load_model(tmp_path / "m").predict(X), model.predict(X))
-    with pytest.raises(MlflowException, match="cannot be saved as skops.*cloudpickle"):
+    with pytest.raises(MlflowException, match=r"cannot be saved as skops.*cloudpickle"):
         sklearn.save_model(model, tmp_path / "n", serialization_format="skops")
     assert not (tmp_path / "n").exists()
 
@@ -123,9 +125,7 @@ def test_a_class_of_the_script_itself_travels_in_a_cloudpickle(tmp_path: Path) -
 
 def test_the_folder_of_a_saved_model(tmp_path: Path) -> None:
     model = LogisticRegression(max_iter=500).fit(X, y)
-    sklearn.save_model(
-        model, tmp_path / "m", input_example=X[:3], metadata={"team": "a"}
-    )
+    sklearn.save_model(model, tmp_path / "m", input_example=X[:3], metadata={"team": "a"})
     assert sorted(path.name for path in (tmp_path / "m").iterdir()) == [
         "MLmodel", "autolog.sig", "conda.yaml", "input_example.json", "model.skops",
         "python_env.yaml", "requirements.txt", "serving_input_example.json",

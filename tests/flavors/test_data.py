@@ -59,7 +59,9 @@ def test_the_same_data_has_the_same_digest_and_other_data_another() -> None:
     assert digest not in {describe(*other).dataset.digest for other in others}
     frame = pd.DataFrame(X, columns=list("abcd"))
     assert describe(frame).dataset.digest == describe(frame.copy()).dataset.digest
-    assert describe(frame).dataset.digest != describe(frame.rename(columns={"a": "z"})).dataset.digest
+    assert (
+        describe(frame).dataset.digest != describe(frame.rename(columns={"a": "z"})).dataset.digest
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,5 +152,5 @@ def test_parameters_of_prediction() -> None:
     ):
         with pytest.raises(MlflowException, match=message):
             enforce_params(wrong, specs)
-    with pytest.raises(MlflowException, match="'p' = .*only scalars"):
+    with pytest.raises(MlflowException, match=r"'p' = .*only scalars"):
         infer_signature(params={"p": b"x"})

@@ -122,7 +122,9 @@ def test_unusable_environments_are_refused(keywords: dict[str, object], message:
 
 
 def test_yaml_that_asks_for_objects_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "conda.yaml").write_text(f"!!python/object/apply:os.system ['touch {tmp_path}/ran']")
+    (tmp_path / "conda.yaml").write_text(
+        f"!!python/object/apply:os.system ['touch {tmp_path}/ran']"
+    )
     with pytest.raises(MlflowException, match="not plain YAML"):
         written(conda_env=str(tmp_path / "conda.yaml"))
     assert not (tmp_path / "ran").exists()

@@ -77,5 +77,5 @@ def test_a_loader_that_the_artifact_names_is_not_imported(
 
 def test_a_model_without_predict_function(tmp_path: Path) -> None:
     folder = saved(tmp_path / "m", "flavors: {sklearn: {}}")
-    with pytest.raises(MlflowException, match="no predict function.*sklearn"):
+    with pytest.raises(MlflowException, match=r"no predict function.*sklearn"):
         pyfunc.load_model(folder)

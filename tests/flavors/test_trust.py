@@ -83,9 +83,7 @@ def test_a_forged_signature_is_none(tmp_path: Path) -> None:
     assert not trust.read(folder, ["model.pkl"]).ours
 
 
-def test_another_user_has_another_key(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_user_has_another_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = folder_with(tmp_path, b"x")
     monkeypatch.setenv("AUTOLOG_HOME", str(tmp_path / "other"))
     assert not trust.read(folder, ["model.pkl"]).ours
