@@ -13,7 +13,7 @@ from importlib.metadata import version
 
 from benchmarks.measure import Measurement, Row, measurements
 
-COLUMNS = "{:58} {:>12} {:>12} {:>12} {:>9}  {}"
+COLUMNS = "{:58} {:>12} {:>12} {:>12} {:>10}  {}"
 
 
 def number(value: float | None, unit: str) -> str:
@@ -31,6 +31,13 @@ def budget(row: Row) -> str:
     return number(row.at_most, row.unit)
 
 
+def better_by(row: Row, ours: float | None, theirs: float | None) -> str:
+    """How many times ours is the better one of two values."""
+    if not ours or not theirs or min(ours, theirs) < 0:
+        return "-"
+    return f"x{ours / theirs if row.at_least is not None else theirs / ours:,.1f}"
+
+
 def lines(measurement: Measurement) -> list[str]:
     """The finished lines of one measurement."""
     results = measurement.results()
@@ -39,7 +46,6 @@ def lines(measurement: Measurement) -> list[str]:
     for place, row in enumerate(measurement.rows):
         our_value = None if isinstance(ours, str) else ours[place]
         their_value = None if isinstance(theirs, str) else theirs[place]
-        ratio = f"{their_value / our_value:,.1f}" if our_value and their_value else "-"
         held = None if our_value is None else row.held(our_value)
         verdict = {True: "held", False: "MISSED", None: ""}[held]
         if isinstance(ours, str):
@@ -52,7 +58,7 @@ def lines(measurement: Measurement) -> list[str]:
                 budget(row),
                 number(our_value, row.unit),
                 number(their_value, row.unit),
-                ratio,
+                better_by(row, our_value, their_value),
                 verdict,
             )
         )
@@ -64,7 +70,7 @@ def main(words: list[str]) -> None:
     started = time.monotonic()
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, MLflow {version('mlflow')}")
     print("Medians of alternating samples, each in a new process and an empty folder.\n")
-    print(COLUMNS.format("what", "budget", "autolog", "MLflow", "theirs/ours", "verdict"))
+    print(COLUMNS.format("what", "budget", "autolog", "MLflow", "better by", "verdict"))
     missed = 0
     for measurement in measurements():
         names = " ".join(row.what for row in measurement.rows)
