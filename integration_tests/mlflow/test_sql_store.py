@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from mlflow import MlflowClient
 from mlflow.entities import Dataset as MlflowDataset
 from mlflow.entities import DatasetInput as MlflowDatasetInput
 from mlflow.entities import InputTag as MlflowInputTag
 from mlflow.exceptions import MlflowException as TheirException
+from mlflow.store.db.utils import _get_alembic_config
+from mlflow.store.tracking.dbmodels.initial_models import Base as InitialBase
+from sqlalchemy import create_engine
 
 from core_client.entities import Dataset, DatasetInput, InputTag, RunStatus, ViewType
 from core_client.events import (
@@ -51,8 +57,29 @@ def store(uri: str) -> Iterator[Store]:
 
 
 def revision(uri: str) -> str:
-    with sqlite3.connect(uri.removeprefix("sqlite:///")) as connection:
+    with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as connection:
         return str(connection.execute("SELECT version_num FROM alembic_version").fetchone()[0])
+
+
+def tables(uri: str) -> dict[str, list[str]]:
+    """Each table and index with all words of its definition; their order is free."""
+    with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as connection:
+        found = connection.execute("SELECT name, sql FROM sqlite_master").fetchall()
+    return {name: sorted(re.findall(r"\w+", (sql or "").lower())) for name, sql in found}
+
+
+def test_our_tables_are_those_of_mlflow_at_that_revision(
+    store: Store, uri: str, tmp_path: Path
+) -> None:
+    theirs = f"sqlite:///{tmp_path}/theirs.db"
+    engine = create_engine(theirs)
+    InitialBase.metadata.create_all(engine)
+    config = _get_alembic_config(theirs)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, REVISION)
+    engine.dispose()
+    assert tables(uri) == tables(theirs)
 
 
 def story(run: str = RUN, experiment: str = "0") -> list[Event]:

@@ -28,7 +28,7 @@ from core_client.stores.sql.finding import (
 )
 from core_client.stores.sql.reading import read_experiments, read_runs
 from core_client.stores.sql.schema import experiments, metrics, runs
-from core_client.stores.sql.values import experiment_number, loaded
+from core_client.stores.sql.values import experiment_number, loaded, short
 from core_client.stores.sql.writing import Refusals, write
 
 _STAGES = {
@@ -83,7 +83,7 @@ class SqlStore(Store):
                 return write(connection, batch, self._artifact_root)
         except (ValueError, TypeError, OverflowError, DataError) as error:
             if len(batch) == 1:
-                return [(batch[0], f"{batch[0]!r} cannot be stored: {error}")]
+                return [(batch[0], f"{short(batch[0])} cannot be stored: {error}")]
             half = len(batch) // 2  # one event holds what no column takes: find it
             return self._write(batch[:half]) + self._write(batch[half:])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -12,6 +13,10 @@ RUN_NAME = "mlflow.runName"
 LARGEST = sys.float_info.max
 _NEIGHBOUR = 1.7976931348623155e308
 _CHUNK = 500  # values in one IN (...), below every database's limit of variables
+
+_repr = reprlib.Repr()
+_repr.maxstring = _repr.maxother = 100
+short = _repr.repr  # a value as a message may show it
 
 
 class Unfit(Exception):

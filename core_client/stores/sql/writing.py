@@ -15,7 +15,7 @@ from core_client.stores.sql import experiment
 from core_client.stores.sql.connection import insert_many
 from core_client.stores.sql.dataset import add_input
 from core_client.stores.sql.schema import latest_metrics, metrics, params, runs, tags
-from core_client.stores.sql.values import LARGEST, RUN_NAME, Unfit, check, chunks, stored
+from core_client.stores.sql.values import LARGEST, RUN_NAME, Unfit, check, chunks, short, stored
 
 Refusals = list[tuple[Event, str]]
 
@@ -159,7 +159,7 @@ class _Batch:
                     self.refused.append((event, str(unfit)))
                     continue
                 except (ValueError, OverflowError):
-                    reason = f"The value of metric '{key}' is no number: {value!r:.40}."
+                    reason = f"The value of metric '{key}' is no number: {short(value)}."
                     self.refused.append((event, reason))
                     continue
             self.metrics.append((key, number, timestamp, run_id, step, is_nan))
@@ -185,8 +185,8 @@ class _Batch:
                 self.new_params.append((key, value, event.run_id))
             else:
                 reason = (
-                    f"Param '{key}' of run '{event.run_id}' is '{there[key]}' already and stays "
-                    f"so; '{value}' was not stored. Use another key, or a tag."
+                    f"Param '{key}' of run '{event.run_id}' is {short(there[key])} already and "
+                    f"stays so; {short(value)} was not stored. Use another key, or a tag."
                 )
                 self.refused.append((event, reason))
 
