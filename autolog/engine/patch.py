@@ -120,6 +120,7 @@ class Inherited:
         return getattr(super(self.owner, owner if instance is None else instance), self.name)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """What the class gives under that name, called."""
         return getattr(self.owner, self.name)(*args, **kwargs)
 
 

@@ -12,7 +12,6 @@ from typing import Any
 from autolog.engine import guard
 from core_client import background
 from core_client.entities import DatasetInput
-from core_client.exceptions import MlflowException
 from core_client.run import ActiveRun
 from core_client.settings import MAX_KEY
 
@@ -186,7 +185,7 @@ class Recorder:
             named = {self._key(kind, key): value for key, value in values.items()}
             try:
                 log(named)
-            except MlflowException:
+            except Exception:  # noqa: BLE001 - whose fault it is shows one by one
                 for key, value in named.items():
                     with self._guarded(f"{kind} '{key}'"):
                         log({key: value})

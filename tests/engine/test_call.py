@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -236,18 +237,14 @@ def yields_twice(call: Any) -> Iterator[None]:
 def yields_thrice(call: Any) -> Iterator[None]:
     call.run.log_param("before", 1)
     for _ in range(3):
-        try:
+        with suppress(BaseException):
             yield
-        except BaseException:
-            pass
 
 
 def swallows(call: Any) -> Iterator[None]:
     call.run.log_param("before", 1)
-    try:
+    with suppress(BaseException):
         yield
-    except BaseException:
-        pass
 
 
 def raises_another(call: Any) -> Iterator[None]:

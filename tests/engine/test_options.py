@@ -35,8 +35,7 @@ def install(toy: Toy, version: str = "3.1", asked: str = ">=2,<4") -> None:
         ("toylib", version, "", ""),
         (
             "toy_plugin", "1.0",
-            f"Provides-Extra: toy\nRequires-Dist: toylib{asked}; extra == 'toy'\n"
-            "Requires-Dist: other>=1; extra == 'toy'\n",
+            f"Provides-Extra: toy\nRequires-Dist: toylib{asked}; extra == 'toy'\n",
             "[autolog.frameworks]\ntoy = toy_autolog\n",
         ),
     ):  # fmt: skip

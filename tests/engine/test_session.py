@@ -202,9 +202,7 @@ def test_joblib_workers_belong_to_the_call_that_started_them(
     )
     meta = toy.load("mine").Meta().fit(range(1, 5), backend=backend)
     assert [X for _, X in meta.parts] == [1, 2, 3, 4]
-    assert {pid == os.getpid() for pid, _ in meta.parts} == {
-        backend in ("threading", "sequential")
-    }
+    assert {pid == os.getpid() for pid, _ in meta.parts} == {backend in ("threading", "sequential")}
     [run] = runs()
     assert run.data.params == {"X of Meta": "range(1, 5)"}
     assert ("seen by the user" in run.data.metrics) == (backend in ("threading", "sequential"))
