@@ -1,0 +1,241 @@
+"""One pass of predictions over the training data, and all scores and figures made from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autolog.sklearn import classification, figures, regression
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from autolog.engine.recorder import Recorder
+
+# Classifiers of scikit-learn whose `predict` is the class of the highest `predict_proba`.
+FOLLOWS_PROBABILITIES = frozenset(
+    {
+        "LogisticRegression", "LogisticRegressionCV", "DecisionTreeClassifier",
+        "ExtraTreeClassifier", "RandomForestClassifier", "ExtraTreesClassifier", "GaussianNB",
+        "MultinomialNB", "BernoulliNB", "ComplementNB", "CategoricalNB", "MLPClassifier",
+    }
+)  # fmt: skip
+
+MOST_CLASSES_DRAWN = 200
+
+# What the `score` methods of scikit-learn are, wherever they do nothing else.
+SCORES = {
+    "ClassifierMixin.score": "accuracy_score",
+    "KNeighborsClassifier.score": "accuracy_score",
+    "RadiusNeighborsClassifier.score": "accuracy_score",
+    "RegressorMixin.score": "r2_score",
+}
+
+
+class Outcome:
+    """Predictions for the training data, from at most one call of each method.
+
+    Args:
+        estimator: a fitted classifier or regressor.
+        X: the data it was fitted to.
+        classifier: whether it is a classifier.
+    """
+
+    def __init__(self, estimator: Any, X: Any, classifier: bool) -> None:
+        self.classifier = classifier
+        self.name = type(estimator).__name__
+        self.classes = np.asarray(getattr(estimator, "classes_", ())) if classifier else None
+        self.probabilities: Any = None
+        self.decision: Any = None
+        if classifier and hasattr(estimator, "predict_proba"):
+            self.probabilities = estimator.predict_proba(X)
+        elif self._two_classes() and hasattr(estimator, "decision_function"):
+            self.decision = estimator.decision_function(X)
+        self.predicted = self._from_probabilities(estimator)
+        if self.predicted is None:
+            self.predicted = estimator.predict(X)
+
+    def _two_classes(self) -> bool:
+        return self.classes is not None and self.classes.shape == (2,)
+
+    def _from_probabilities(self, estimator: Any) -> Any:
+        """What `predict` would say, if the probabilities tell it without doubt."""
+        kind = type(_predictor(estimator))
+        if kind.__name__ not in FOLLOWS_PROBABILITIES or not kind.__module__.startswith("sklearn."):
+            return None
+        p = self.probabilities
+        if not isinstance(p, np.ndarray) or p.ndim != 2 or p.shape[1:] != self.classes.shape:  # type: ignore[union-attr]
+            return None
+        if p.shape[1] == 2:
+            if bool(np.any(p[:, 0] == p[:, 1])):
+                return None
+            best = (p[:, 1] > p[:, 0]).astype(np.intp)
+        else:
+            highest = p.max(axis=1)
+            if int((p == highest[:, None]).sum()) != len(p):
+                return None
+            best = p.argmax(axis=1)
+        return self.classes[best]  # type: ignore[index]
+
+
+class Scores:
+    """What is recorded of an outcome; holds no data of the user, only arrays of its own.
+
+    Args:
+        outcome: the pass.
+        true: the labels or targets that the estimator was fitted to.
+        weight: one weight per row, or None.
+        pos_label: the class that precision, recall and F1 are about; None averages all classes.
+    """
+
+    def __init__(self, outcome: Outcome, true: Any, weight: Any, pos_label: Any) -> None:
+        self.outcome, self.pos_label = outcome, pos_label
+        self.weight = None if weight is None else np.array(weight, dtype=float)
+        self.codes = self._encoded(true)
+        self.true = None if self.codes is not None else np.array(true)
+
+    def _encoded(self, true: Any) -> tuple[Any, Any] | None:
+        classes = self.outcome.classes
+        if classes is None:
+            return None
+        if not len(classes):
+            classes = self.outcome.classes = np.unique(np.asarray(true))
+        actual = classification.encode(true, classes)
+        predicted = classification.encode(self.outcome.predicted, classes)
+        return None if actual is None or predicted is None else (actual, predicted)
+
+    def metrics(self) -> dict[str, float]:
+        """Name (without ``training_``) to value; undefined ones are left out."""
+        if self.codes is not None:
+            found = self._label_metrics()
+        elif self.outcome.classifier:
+            found = self._metrics_of_scikit_learn()
+        else:
+            found = {**regression.errors(self.true, self.outcome.predicted, self.weight)}
+        return {name: float(v) for name, v in found.items() if v is not None and not np.isnan(v)}
+
+    def _label_metrics(self) -> dict[str, float | None]:
+        actual, predicted = self.codes  # type: ignore[misc]
+        classes = self.outcome.classes
+        weight, probabilities = self.weight, self.outcome.probabilities
+        count = len(classes)  # type: ignore[arg-type]
+        positive = self._positive()
+        of_class = None if positive == -1 else positive
+        found: dict[str, float | None] = {
+            **classification.label_scores(actual, predicted, count, weight, of_class)
+        }
+        if positive == -1:  # scikit-learn defines none of these for this label
+            found = {"accuracy_score": found["accuracy_score"]}
+        if isinstance(probabilities, np.ndarray) and probabilities.shape == (len(actual), count):
+            found["log_loss"] = classification.log_loss(actual, probabilities, weight)
+            if count == 2:
+                found["roc_auc"] = classification.area(self._rates())
+            elif weight is None:
+                found["roc_auc"] = classification.area_of_pairs(actual, probabilities)
+        return found
+
+    def _positive(self) -> int | None:
+        """Position of `pos_label`; None if none was chosen, -1 if it has no meaning here."""
+        if self.pos_label is None:
+            return None
+        classes = self.outcome.classes.tolist()  # type: ignore[union-attr]
+        if len(classes) != 2 or self.pos_label not in classes:
+            return -1
+        return int(classes.index(self.pos_label))
+
+    def _metrics_of_scikit_learn(self) -> dict[str, float | None]:
+        """Several labels a row: too rare for formulas of our own."""
+        from contextlib import suppress
+
+        from sklearn import metrics
+
+        predicted, weight = self.outcome.predicted, self.weight
+        found: dict[str, float | None] = {}
+        for name in ("accuracy_score", "precision_score", "recall_score", "f1_score"):
+            average = {} if name == "accuracy_score" else {"average": "weighted"}
+            with suppress(ValueError):  # not defined for such labels
+                found[name] = getattr(metrics, name)(
+                    self.true, predicted, sample_weight=weight, **average
+                )
+        return found
+
+    def _score(self) -> Any:
+        """Values that rise with the second of two classes; None without."""
+        if self.outcome.probabilities is not None:
+            return self.outcome.probabilities[:, 1]
+        return self.outcome.decision
+
+    def _curve(self) -> classification.Curve:
+        if not hasattr(self, "_counts"):
+            actual, _ = self.codes  # type: ignore[misc]
+            self._counts = classification.curve(actual == 1, self._score(), self.weight)
+        return self._counts
+
+    def _rates(self) -> Any:
+        return classification.roc(self._curve())
+
+    def figures(self) -> dict[str, Callable[[], Any]]:
+        """File name (without ``training_``) to the function that draws it; small arrays only."""
+        name, classes = self.outcome.name, self.outcome.classes
+        if self.codes is None or classes is None or len(classes) > MOST_CLASSES_DRAWN:
+            return {}
+        actual, predicted = self.codes
+        labels = [str(c) for c in classes.tolist()]
+        counts = classification.confusion(actual, predicted, len(labels), self.weight)
+        found: dict[str, Callable[[], Any]] = {
+            "confusion_matrix.png": figures.confusion_matrix(counts, labels, name)
+        }
+        if len(labels) == 2 and self._score() is not None:
+            rates = self._rates()
+            points = classification.precision_recall(self._curve())
+            area = classification.area(rates)
+            if rates is not None and points is not None and area is not None:
+                found["roc_curve.png"] = figures.roc_curve(rates, area, labels[1], name)
+                found["precision_recall_curve.png"] = figures.precision_recall_curve(
+                    points, labels[1], name
+                )
+        return found
+
+    def log(self, run: Recorder, own_score: str | None, step: int | None = None) -> None:
+        """Write everything to the run.
+
+        Args:
+            run: where to.
+            own_score: the metric that ``training_score`` is another name of.
+            step: of a batch: the scores are points of a curve, and there are no figures.
+        """
+        found = self.metrics()
+        if own_score in found:
+            found["score"] = found[own_score]
+        metrics = {f"training_{name}": value for name, value in found.items()}
+        run.log_metrics(metrics, step=step or 0)
+        if step is not None:
+            return
+        for name, draw in self.figures().items():
+            run.log_figure(draw, f"training_{name}")
+
+
+def own_score(estimator: Any) -> str | None:
+    """Which score `estimator.score` is, if it is the one that its kind inherits."""
+    from sklearn.pipeline import Pipeline
+
+    if type(estimator) is Pipeline:
+        return own_score(estimator.steps[-1][1])
+    if hasattr(estimator, "best_estimator_") and hasattr(estimator, "scoring"):
+        return own_score(estimator.best_estimator_) if estimator.scoring is None else None
+    method = getattr(estimator, "score", None)
+    if not getattr(method, "__module__", "").startswith("sklearn."):
+        return None
+    return SCORES.get(method.__qualname__)  # type: ignore[union-attr]
+
+
+def _predictor(estimator: Any) -> Any:
+    """The estimator that predicts in the end: last of a pipeline, best of a search."""
+    from sklearn.pipeline import Pipeline
+
+    if type(estimator) is Pipeline:
+        return _predictor(estimator.steps[-1][1])
+    if hasattr(estimator, "best_estimator_"):
+        return _predictor(estimator.best_estimator_)
+    return estimator

@@ -1,0 +1,99 @@
+"""An estimator's parameters as texts, and what they tell about it."""
+
+from __future__ import annotations
+
+from autolog.engine.guard import guarded
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+# Code of these distributions leaves the data it is given alone.
+TRUSTED = ("sklearn", "numpy", "scipy", "builtins")
+
+MOST_ITEMS = 1000  # of a list, dict, ...; its text would be cut anyway
+
+# Transformers that are no model by themselves; other transformers of scikit-learn are.
+PREPARING = (
+    "sklearn.preprocessing",
+    "sklearn.impute",
+    "sklearn.feature_extraction",
+    "sklearn.feature_selection",
+    "sklearn.compose._column_transformer",
+)
+
+
+def values(estimator: Any, deep: bool = True) -> dict[str, Any]:
+    """The parameters as objects; none if the estimator cannot tell them."""
+    with guarded("sklearn get_params"):
+        return dict(estimator.get_params(deep=deep))
+    return {}
+
+
+def text(value: Any) -> str:
+    """What ``str`` makes of a parameter, at bounded cost."""
+    if isinstance(value, list | tuple | set | frozenset | dict) and len(value) > MOST_ITEMS:
+        from itertools import islice
+
+        start = ", ".join(str(item) for item in islice(value, MOST_ITEMS))
+        return f"{start}, ... ({len(value)} in all)"
+    with guarded("sklearn text of a param"):
+        return str(value)
+    return f"<{type(value).__name__}>"
+
+
+def texts(params: dict[str, Any]) -> dict[str, str]:
+    """All parameters as texts."""
+    return {key: text(value) for key, value in params.items()}
+
+
+def is_search(estimator: Any) -> bool:
+    """Whether it tries several candidates and tells in ``cv_results_`` how each did."""
+    from sklearn.model_selection._search import BaseSearchCV
+
+    return isinstance(estimator, BaseSearchCV) or type(estimator).__name__.endswith("SearchCV")
+
+
+def only_prepares_data(estimator: Any) -> bool:
+    """Whether it is a transformer that is no model by itself."""
+    kind = type(estimator)
+    if kind.__module__.startswith("sklearn."):
+        return kind.__module__.startswith(PREPARING)
+    if any(base.__module__.startswith(PREPARING) for base in kind.__mro__):
+        return True
+    return hasattr(kind, "transform") and not hasattr(kind, "predict")
+
+
+def may_change_data(params: dict[str, Any], estimator: Any) -> bool:
+    """Whether fitting or predicting could write into the data: told to, or foreign code."""
+    if not _trusted(type(estimator)):
+        return True
+    for key, value in params.items():
+        if value is False and key.rpartition("__")[2] in ("copy", "copy_X", "copy_x"):
+            return True
+        if hasattr(value, "get_params"):
+            if not _trusted(value if isinstance(value, type) else type(value)):
+                return True
+        elif callable(value) and not _trusted(value):
+            return True
+    return False
+
+
+def draws_at_random(estimator: Any, params: dict[str, Any]) -> bool:
+    """Whether predictions may use a random generator, of the user or of the process."""
+    parts: Iterable[Any] = [estimator, *(v for v in params.values() if hasattr(v, "get_params"))]
+    kinds = [part if isinstance(part, type) else type(part) for part in parts]
+    return any(not _trusted(kind) or kind.__module__ == "sklearn.dummy" for kind in kinds)
+
+
+def generators(params: dict[str, Any]) -> list[Any]:
+    """The random generators among the parameters."""
+    return [v for v in params.values() if hasattr(v, "bit_generator") or hasattr(v, "set_state")]
+
+
+def _trusted(definition: Any) -> bool:
+    module = getattr(definition, "__module__", None)
+    if module is None:  # numpy's ufuncs
+        module = type(definition).__module__
+    return module.partition(".")[0] in TRUSTED

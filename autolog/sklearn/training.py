@@ -1,0 +1,257 @@
+"""The record of one fit: what is written before the training and what after it."""
+
+from __future__ import annotations
+
+from copy import copy, deepcopy
+from time import time_ns
+from typing import TYPE_CHECKING, Any
+
+from autolog.engine.guard import guarded, notice
+from autolog.sklearn import origins, params, searches
+from autolog.sklearn.names import variable
+from autolog.sklearn.outcome import Outcome, Scores, own_score
+from autolog.sklearn.quiet import no_random_draws, no_warnings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from autolog.engine.call import Call
+    from autolog.engine.recorder import Recorder
+
+# Up to here all scores take well under a millisecond; of more rows they are made beside the
+# training thread, from copies.
+ROWS_SCORED_AT_ONCE = 10_000
+EXAMPLE_ROWS = 5
+TARGETS = ("y", "Y", "target", "targets", "labels")
+
+HTML = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="UTF-8"><title>{name}</title></head>
+<body>
+{body}
+</body>
+</html>
+"""
+
+
+class Training:
+    """A fit that is being recorded.
+
+    Args:
+        call: the call of fit, fit_transform, fit_predict or partial_fit.
+        run: where it is recorded, if that has begun already.
+    """
+
+    def __init__(self, call: Call, run: Recorder | None = None) -> None:
+        self.call = call
+        self.estimator = call.instance
+        self.options = call.options
+        self.name = type(self.estimator).__name__
+        self.run = run or call.run.scope(self.name)
+        self.searching = params.is_search(self.estimator)
+        self.params = params.values(self.estimator, deep=not self.searching)
+        self.X, self.y, self.weight = data_of(call.arguments)
+        self.given = self.X
+        if params.may_change_data(self._all_params(), self.estimator):
+            self.X = duplicate(self.X)
+        self.random = params.draws_at_random(self.estimator, self._all_params())
+        self.inputs: list[Any] = []
+        self.started = time_ns() // 1_000_000
+        if run is None:
+            origins.forget(self.estimator)
+
+    def _all_params(self) -> dict[str, Any]:
+        return params.values(self.estimator) if self.searching else self.params
+
+    def before(self) -> None:
+        """Params, tags and the dataset."""
+        with no_warnings():
+            with self._part("params"):
+                self.run.log_params(params.texts(self.params))
+            with self._part("tags"):
+                self.run.set_tags(estimator_tags(self.estimator))
+            if self.options.log_datasets:
+                with self._part("dataset"):
+                    self._log_dataset()
+
+    def _log_dataset(self) -> None:
+        from flavors.dataset import describe
+
+        name = variable(self.given, self.call.caller, unknown="dataset")
+        self.inputs = [describe(self.X, self.y, name=name, context="train")]
+        self.run.log_inputs(self.inputs)
+
+    def after(self, result: Any) -> None:
+        """Scores, figures, model, and the candidates of a search.
+
+        Args:
+            result: what the call returned.
+        """
+        ended = time_ns() // 1_000_000
+        outcome = None
+        with no_warnings():
+            with self._part("training metrics"):
+                outcome = self.log_scores()
+            with self._part("estimator.html"):
+                self.run.later(_log_html, self.run, _frozen(self.estimator))
+            if self.options.log_models:
+                with self._part("model"):
+                    self._log_models(outcome)
+            if self.searching:
+                with self._part("search"):
+                    searches.log(self, ended)
+        if self.options.log_post_training_metrics:
+            self.register(result)
+
+    def log_scores(self, step: int | None = None) -> Outcome | None:
+        """One pass of predictions over the training data, and all that is made of it.
+
+        Args:
+            step: of a batch; its scores are points of a curve, and figures are left out.
+        """
+        from sklearn.base import is_classifier, is_regressor
+
+        estimator = self.estimator
+        classifier = is_classifier(estimator)
+        predicts = hasattr(estimator, "predict") and (classifier or is_regressor(estimator))
+        if self.y is None:
+            return None
+        if not predicts:
+            self._log_score_of_estimator(step)
+            return None
+        with self._left_alone():
+            outcome = Outcome(estimator, self.X, classifier)
+        scores = Scores(outcome, self.y, self.weight, self.options.pos_label)
+        known = own_score(estimator)
+        if len(outcome.predicted) > ROWS_SCORED_AT_ONCE:
+            self.run.later(scores.log, self.run, known, step)
+        else:
+            scores.log(self.run, known, step)
+        if known is None:
+            self._log_score_of_estimator(step)
+        return outcome
+
+    def _log_score_of_estimator(self, step: int | None) -> None:
+        """A score of the estimator's own making."""
+        from contextlib import suppress
+        from inspect import signature
+
+        if not hasattr(self.estimator, "score"):
+            return
+        weighted = (
+            self.weight is not None
+            and "sample_weight" in signature(self.estimator.score).parameters
+        )
+        weight = {"sample_weight": self.weight} if weighted else {}
+        with self._left_alone(), suppress(AttributeError, TypeError, ValueError):
+            # Not every estimator can score what it was fitted to.
+            score = self.estimator.score(self.X, self.y, **weight)
+            self.run.log_metrics({"training_score": float(score)}, step=step or 0)
+
+    def _left_alone(self) -> Any:
+        """A section in which the user's random generators are put back."""
+        from contextlib import nullcontext
+
+        if not self.random:
+            return nullcontext()
+        return no_random_draws(params.generators(self._all_params()))
+
+    def _log_models(self, outcome: Outcome | None) -> None:
+        example = head(self.X)
+        signature = None
+        if self.options.log_model_signatures and example is not None:
+            signature = self._signature(example, outcome)
+        saved = {"model": self.estimator}
+        if self.searching and hasattr(self.estimator, "best_estimator_"):
+            saved["best_estimator"] = self.estimator.best_estimator_
+        for name, model in saved.items():
+            self.run.log_model(
+                model,
+                name,
+                flavor="sklearn",
+                serialization_format=self.options.serialization_format,
+                signature=signature,
+                input_example=example if self.options.log_input_examples else None,
+            )
+        if self.options.registered_model_name is not None:
+            notice(
+                "autolog: the model is recorded in its run and not registered as "
+                f"'{self.options.registered_model_name}': this store has no model registry yet."
+            )
+
+    def _signature(self, example: Any, outcome: Outcome | None) -> Any:
+        from flavors.signature import infer_signature
+
+        with guarded("sklearn signature"), self._left_alone():
+            if outcome is not None:
+                return infer_signature(example, head(outcome.predicted))
+            for method in ("predict", "transform"):
+                if hasattr(self.estimator, method):
+                    return infer_signature(example, getattr(self.estimator, method)(example))
+        return None
+
+    def register(self, result: Any) -> None:
+        """From now on, metrics of what this model predicts belong to this run."""
+        trained = origins.Trained(self.run, self.name)
+        origins.register(self.estimator, trained)
+        if hasattr(self.estimator, "best_estimator_"):
+            origins.register(self.estimator.best_estimator_, trained)
+        labels = [getattr(self.estimator, "labels_", None)]
+        if self.call.function == "fit_predict":
+            labels.append(result)
+        name = trained.dataset_name(self.given, variable(self.given, self.call.caller))
+        for predictions in labels:
+            if predictions is not None:
+                origins.remember(predictions, trained, name, self.given)
+
+    def _part(self, what: str) -> guarded:
+        return guarded(f"sklearn {what} of {self.name}")
+
+
+def _frozen(estimator: Any) -> Any:
+    """A shallow copy, for the user may go on to change the estimator."""
+    shown = copy(estimator)
+    if hasattr(shown, "cv_results_"):  # masked arrays change when they are shown
+        shown.cv_results_ = deepcopy(shown.cv_results_)
+    return shown
+
+
+def _log_html(run: Recorder, estimator: Any) -> None:
+    from html import escape
+
+    from sklearn.utils import estimator_html_repr
+
+    with no_warnings():
+        body = estimator_html_repr(estimator)
+    run.log_text(HTML.format(name=escape(type(estimator).__name__), body=body), "estimator.html")
+
+
+def estimator_tags(estimator: Any) -> dict[str, str]:
+    """Name and full name of the estimator's class."""
+    kind = type(estimator)
+    return {
+        "estimator_name": kind.__name__,
+        "estimator_class": f"{kind.__module__}.{kind.__name__}",
+    }
+
+
+def data_of(arguments: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    """Features, targets and sample weights among the arguments of a fit."""
+    names = list(arguments)
+    X = arguments[names[0]] if names else None
+    y = next((arguments[name] for name in names[1:] if name in TARGETS), None)
+    return X, y, arguments.get("sample_weight")
+
+
+def duplicate(data: Any) -> Any:
+    """A copy of data that fitting may write into."""
+    return data.copy() if hasattr(data, "copy") else data
+
+
+def head(data: Any) -> Any:
+    """The first rows, as an object of their own; None if the data has no rows to speak of."""
+    if hasattr(data, "iloc"):
+        return data.iloc[:EXAMPLE_ROWS].copy()
+    if hasattr(data, "shape") and hasattr(data, "copy"):
+        return data[:EXAMPLE_ROWS].copy() if len(data.shape) else None
+    return list(data[:EXAMPLE_ROWS]) if isinstance(data, list | tuple) else None
