@@ -31,6 +31,9 @@ _PYTHON_TYPES = {
 }  # fmt: skip
 
 
+_PLAIN = frozenset({str, bytes, int, bool})
+
+
 class ColSpec(msgspec.Struct, frozen=True):
     """One column: its type in JSON form, its name (None for a lone unnamed column)."""
 
@@ -290,8 +293,10 @@ def _kind(value: Any) -> Type:
 
 def _items(values: Any) -> Type:
     """The one type of all values of a list."""
+    # Of plain values one of each type tells all; this is what text columns consist of.
+    plain = {type(value): value for value in values if type(value) in _PLAIN}
     kind = ANY
-    for value in values:
+    for value in [*plain.values(), *(value for value in values if type(value) not in _PLAIN)]:
         kind = _merge(kind, _kind(value))
     return kind
 
