@@ -40,6 +40,11 @@ class Destination:
                 self._store = open_store(self.uri)
             return self._store
 
+    @property
+    def opened(self) -> Store | None:
+        """The store if it is open already."""
+        return self._store
+
     def current(self) -> Store:
         """The store with everything in it that this process has recorded until now."""
         background.wait()
@@ -121,6 +126,11 @@ def destination(uri: str) -> Destination:
     full = absolute(uri)
     # setdefault is atomic: two threads get the same one, whoever came first.
     return _destinations.get(full) or _destinations.setdefault(full, Destination(full))
+
+
+def open_stores() -> list[Store]:
+    """The stores that this process has open."""
+    return [one.opened for one in list(_destinations.values()) if one.opened]
 
 
 def close_all() -> None:

@@ -141,6 +141,11 @@ class Run(msgspec.Struct, frozen=True):
     data: RunData
     inputs: RunInputs = RunInputs()
 
+    def _repr_html_(self) -> str | None:
+        from core_client import display
+
+        return display.shown(display.run, self)
+
 
 class Experiment(msgspec.Struct, frozen=True):
     """A named group of runs; times in ms since 1970."""
@@ -152,6 +157,11 @@ class Experiment(msgspec.Struct, frozen=True):
     tags: dict[str, str] = {}
     creation_time: int | None = None
     last_update_time: int | None = None
+
+    def _repr_html_(self) -> str | None:
+        from core_client import display
+
+        return display.shown(display.experiment, self)
 
 
 class FileInfo(msgspec.Struct, frozen=True):
@@ -168,3 +178,8 @@ class PagedList(list[T], Generic[T]):
     def __init__(self, items: list[T], token: str | None = None) -> None:
         super().__init__(items)
         self.token = token
+
+    def _repr_html_(self) -> str | None:
+        from core_client import display
+
+        return display.shown(display.results, self)

@@ -30,6 +30,7 @@ from core_client.entities import (
     LifecycleStage,
     Metric,
     Param,
+    Run,
     RunData,
     RunInfo,
     RunInputs,
@@ -176,15 +177,23 @@ class ActiveRun:
             self._info = msgspec.structs.replace(self._info, artifact_uri=uri)
         return self._info
 
+    def stored(self) -> Run:
+        """The run as it is in the store now."""
+        return self._destination.current().get_run(self.run_id)
+
+    def known(self) -> Run:
+        """What this process knows of the run without a look at the store: no metrics."""
+        return Run(self._info, RunData({}, dict(self._params), dict(self._tags)))
+
     @property
     def data(self) -> RunData:
         """Metrics, params and tags as they are in the store now."""
-        return self._destination.current().get_run(self.run_id).data
+        return self.stored().data
 
     @property
     def inputs(self) -> RunInputs:
         """The datasets of the run as they are in the store now."""
-        return self._destination.current().get_run(self.run_id).inputs
+        return self.stored().inputs
 
     @property
     def artifacts(self) -> Artifacts:
@@ -365,6 +374,11 @@ class ActiveRun:
             self._destination.spool.sync()
         self._info = msgspec.structs.replace(self._info, status=status, end_time=end_time)
         context.remove(self)
+
+    def _repr_html_(self) -> str | None:
+        from core_client import display
+
+        return display.shown(display.active_run, self)
 
     def __enter__(self) -> ActiveRun:  # noqa: PYI034 - Self needs Python 3.11
         return self

@@ -46,8 +46,15 @@ class Row(NamedTuple):
 class Status(tuple[Row, ...]):
     """A row for each framework; prints as a table."""
 
+    HEADINGS = ("framework", "installed", "tested", "autologging")
+
+    def _repr_html_(self) -> str | None:
+        from core_client import display
+
+        return display.shown(lambda rows: display.table(self.HEADINGS, rows), self)
+
     def __repr__(self) -> str:
-        rows = [("framework", "installed", "tested", "autologging"), *self]
+        rows = [self.HEADINGS, *self]
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         return "\n".join(
             "  ".join(

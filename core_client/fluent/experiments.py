@@ -68,7 +68,7 @@ def search_experiments(
         filter_string=filter_string,
         order_by=order_by,
     )
-    return list(itertools.islice(found, max_results))
+    return PagedList(list(itertools.islice(found, max_results)))
 
 
 def delete_experiment(experiment_id: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from core_client import context
-from core_client.entities import Run, RunStatus, ViewType
+from core_client.entities import PagedList, Run, RunStatus, ViewType
 from core_client.exceptions import MlflowException, invalid
 from core_client.fluent import active
 from core_client.fluent.experiments import pages
@@ -127,7 +127,7 @@ def search_runs(
         ids = [one.experiment_id for one in pages(client.search_experiments, ViewType.ALL)]
     elif not ids and not experiment_names:
         ids = [active.experiment_id(active.destination())]
-    runs: list[Run] = []
+    runs: PagedList[Run] = PagedList([])
     token = None
     while len(runs) < max_results:
         most = min(1000, max_results - len(runs))

@@ -1,0 +1,85 @@
+"""What `autolog sync` does: sends what processes that are gone have left in this user's spool."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from core_client.destination import destination
+from core_client.exceptions import MlflowException
+from core_client.segment import SUFFIX, Header
+from core_client.settings import home
+
+
+class Synced(NamedTuple):
+    """How it went with one store.
+
+    Args:
+        uri: the store.
+        folder: where its part of the spool lies.
+        events: how many have been sent now.
+        killed: runs that died with their process and were closed as KILLED now.
+        waiting: sentences that say what is left, and why.
+        aside: files with what the store refused or what was broken, now or earlier.
+    """
+
+    uri: str
+    folder: Path
+    events: int
+    killed: int
+    waiting: list[str]
+    aside: list[Path]
+
+
+def sync() -> Iterator[Synced]:
+    """Send what is left for every store, one after the other. Safe to run at any time, anywhere."""
+    for folder in sorted(path for path in (home() / "spool").glob("*") if path.is_dir()):
+        uri = next((header.uri for _, header in _segments(folder)), None)
+        aside = [path for path in folder.iterdir() if path.suffix in (".refused", ".broken")]
+        if uri or aside:
+            yield _sync(uri, folder)
+
+
+def _sync(uri: str | None, folder: Path) -> Synced:
+    events = killed = 0
+    waiting = []
+    try:
+        if uri:
+            events, killed = destination(uri).drain.adopt(every_host=True)
+        waiting = [_why(header) for _, header in _segments(folder)]
+    except MlflowException as error:
+        waiting = [f"{error} All is kept in '{folder}'."]
+    aside = [path for path in folder.iterdir() if path.suffix in (".refused", ".broken")]
+    return Synced(uri or "", folder, events, killed, waiting, sorted(aside))
+
+
+def _segments(folder: Path) -> Iterator[tuple[Path, Header]]:
+    for path in sorted(folder.glob("*" + SUFFIX)):
+        # Gone: another process was faster. Broken: it is set aside when it is sent.
+        with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
+            with path.open("rb") as file:
+                yield path, msgspec.json.decode(file.readline(), type=Header)
+
+
+def _why(header: Header) -> str:
+    """Why a segment that nobody but its writer or another `sync` can hold is still there."""
+    if header.host != os.uname().nodename:
+        return f"Process {header.pid} on '{header.host}' is still running and sends its own."
+    if header.pid == os.getpid() or _alive(header.pid):
+        return f"Process {header.pid} is still running and sends its own."
+    return f"What process {header.pid} left is being sent by another process now."
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
