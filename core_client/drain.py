@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,6 +25,13 @@ from core_client.stores.base import Refused, Store
 REST = 0.05  # seconds between two rounds, so that small events meet in one transaction
 WORK_SHARE = 4  # rest so many times the last round's work: the training has the interpreter
 LONGEST_REST = 30.0  # seconds between two tries while the store cannot be reached
+
+
+class Adopted(NamedTuple):
+    """How many events were sent for processes that are gone, and how many runs closed as KILLED."""
+
+    events: int
+    killed: int
 
 
 class Drain:
@@ -76,16 +84,13 @@ class Drain:
         if failure:
             raise failure
 
-    def adopt(self, every_host: bool = False) -> int:
+    def adopt(self, every_host: bool = False) -> Adopted:
         """Send what processes that are gone have left, and close the runs that died with them.
 
         Args:
             every_host: also take what another machine has left in a shared folder.
-
-        Returns:
-            The number of events sent.
         """
-        sent = 0
+        sent = closed = 0
         store = self._open_store()
         own = self._spool.segments()
         for path in sorted(self._spool.folder.glob("*" + SUFFIX)):
@@ -96,11 +101,11 @@ class Drain:
                     continue
                 if every_host or segment.header.host == os.uname().nodename:
                     sent += self._send(segment, store)
-                    self._close_runs(segment, store)
+                    closed += self._close_runs(segment, store)
                     segment.remove()
                 else:
                     segment.close()
-        return sent
+        return Adopted(sent, closed)
 
     def close(self, timeout: float) -> None:
         """Send everything, take the own files away and end the thread. Raises as `flush` does."""
@@ -177,13 +182,14 @@ class Drain:
             count += len(chunk.events)
         return count
 
-    def _close_runs(self, segment: Segment, store: Store) -> None:
+    def _close_runs(self, segment: Segment, store: Store) -> int:
         ends = []
         for run_id in segment.open_runs:
             with contextlib.suppress(MlflowException):  # a run that was refused has no end
                 if store.get_run(run_id).info.status == RunStatus.RUNNING:
                     ends.append(RunEnded(run_id, RunStatus.KILLED, segment.last_write()))
         store.apply(ends)
+        return len(ends)
 
 
 @contextlib.contextmanager

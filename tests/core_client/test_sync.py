@@ -1,0 +1,164 @@
+"""`autolog sync` sends what killed processes have left, says what it did, and may run at any time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core_client.client import Client
+from core_client.events import Metrics, encode
+from core_client.segment import Header
+from core_client.spool import folder_for
+from core_client.sync import Synced, sync
+
+WRITER = """
+import sys
+from core_client import fluent
+run = fluent.start_run(run_name="doomed")
+for step in range(int(sys.argv[1])):
+    run.log_metric("loss", 0.5 * step, step=step)
+print(run.run_id, flush=True)
+sys.stdin.read()
+"""
+SYNC = """
+import json
+from core_client.sync import sync
+input()
+print(json.dumps([[one.events, one.killed, one.waiting] for one in sync()]))
+"""
+
+
+def python(code: str, *args: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *args],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def written(process: subprocess.Popen[str]) -> str:
+    """The id of the process's run, when all its points are logged."""
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def killed(points: int) -> str:
+    """The id of a run with so many points, whose process is gone."""
+    with python(WRITER, str(points)) as process:
+        run_id = written(process)
+        process.send_signal(signal.SIGKILL)
+    assert run_id
+    return run_id
+
+
+@pytest.fixture
+def closed_store(own_place: Path) -> Path:
+    """A folder in the place of the database: no process can send anything until it is removed."""
+    place = own_place / "mlflow.db"
+    place.mkdir()
+    return place
+
+
+def only(reports: object) -> Synced:
+    (report,) = reports  # type: ignore[misc]
+    assert isinstance(report, Synced)
+    return report
+
+
+def test_an_empty_spool_has_nothing_to_report(own_place: Path) -> None:
+    assert list(sync()) == []
+
+
+def test_what_a_killed_process_left_is_sent_once(closed_store: Path) -> None:
+    run_id = killed(points=300)
+    first = only(sync())
+    assert (first.events, first.killed) == (0, 0)
+    assert "unable to open" in first.waiting[0]
+    assert str(folder_for(f"sqlite:///{closed_store}")) in first.waiting[0]
+
+    closed_store.rmdir()
+    second = only(sync())
+    assert second.uri == f"sqlite:///{closed_store}"
+    assert second[2:] == (301, 1, [], [])  # the run's start, and its points
+    assert list(sync()) == []
+
+    client = Client()
+    run = client.get_run(run_id)
+    assert (run.info.run_name, run.info.status) == ("doomed", "KILLED")
+    assert [point.step for point in client.get_metric_history(run_id, "loss")] == list(range(300))
+
+
+def test_two_at_once_share_the_work(closed_store: Path) -> None:
+    run_ids = [killed(points=2000) for _ in range(4)]
+    closed_store.rmdir()
+    both = [python(SYNC) for _ in range(2)]
+    for process in both:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    reports = []
+    for process in both:
+        out, err = process.communicate(timeout=120)
+        assert (process.returncode, err) == (0, "")
+        reports += json.loads(out)
+    assert sum(events for events, _, _ in reports) == 4 * 2001
+    assert sum(closed for _, closed, _ in reports) == 4
+    for reason in (reason for _, _, waiting in reports for reason in waiting):
+        assert "is being sent by another process" in reason
+    client = Client()
+    for run_id in run_ids:
+        steps = [point.step for point in client.get_metric_history(run_id, "loss")]
+        assert steps == list(range(2000))
+
+
+def test_a_living_process_keeps_its_own(own_place: Path) -> None:
+    with python(WRITER, "10") as process:
+        run_id = written(process)
+        report = only(sync())
+        assert report.events == report.killed == 0
+        assert report.waiting == [f"Process {process.pid} is still running and sends its own."]
+        process.communicate()
+    assert process.returncode == 0
+    assert list(sync()) == []
+    assert Client().get_run(run_id).info.status == "FINISHED"
+
+
+def test_every_store_is_served_though_one_cannot_be_reached(
+    closed_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed(points=3)
+    good = f"sqlite:///{closed_store.parent}/other.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", good)
+    (closed_store.parent / "other.db").mkdir()
+    killed(points=5)
+    (closed_store.parent / "other.db").rmdir()
+    reports = {report.uri: report for report in sync()}
+    assert reports[good].events == 6
+    assert reports[f"sqlite:///{closed_store}"].waiting
+
+
+def test_what_cannot_be_sent_is_set_aside(own_place: Path) -> None:
+    uri = f"sqlite:///{own_place}/mlflow.db"
+    folder = folder_for(uri)
+    folder.mkdir(parents=True)
+    lines = [Header(os.uname().nodename, 1, uri), Metrics("no such run", 0, 0, {"a": 1.0})]
+    text = b"".join(encode(line) + b"\n" for line in lines) + b"neither JSON\n"
+    (folder / "1.events").write_bytes(text)
+    (folder / "2.events").write_bytes(b"\n")
+    report = only(sync())
+    assert report.waiting == []
+    assert [path.name for path in report.aside] == ["1.refused", "2.broken"]
+    refused = (folder / "1.refused").read_bytes()
+    assert b"no such run" in refused
+    assert b"neither JSON" in refused
+    assert list(folder.glob("*.events")) == []
+    assert only(sync()).aside == report.aside, "told again, for it is still there"
