@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from core_client.entities import Metric
@@ -14,6 +14,9 @@ PAGE = 10_000  # points read at a time
 MOST = 200_000  # points read of one metric at most
 
 
+Point = tuple[int, float]
+
+
 class Curve(NamedTuple):
     """The points of one metric as pairs of place and value; not `whole` if there are more.
 
@@ -21,7 +24,7 @@ class Curve(NamedTuple):
     """
 
     key: str
-    points: Sequence[tuple[int, float]]
+    points: Sequence[Point]
     whole: bool
 
     @property
@@ -55,17 +58,22 @@ def read(store: Store, run_id: str, key: str, until: float) -> Curve:
     return Curve(key, points, token is None)
 
 
-def thinned(points: Sequence[tuple[int, float]], most: int) -> list[tuple[int, float]]:
+def stretches(points: Sequence[Point], most: int) -> Iterator[Sequence[Point]]:
+    """The points cut into at most so many pieces of about the same length."""
+    most = min(most, len(points))
+    for number in range(most):
+        yield points[len(points) * number // most : len(points) * (number + 1) // most]
+
+
+def thinned(points: Sequence[Point], most: int) -> list[Point]:
     """At most so many points that look like all of them: the lowest and highest of each stretch."""
     if len(points) <= most:
         return list(points)
-    stretches = most // 2
-    kept: list[tuple[int, float]] = []
-    for number in range(stretches):
-        begin, end = (len(points) * n // stretches for n in (number, number + 1))
-        finite = [point for point in points[begin:end] if math.isfinite(point[1])]
+    kept: list[Point] = []
+    for stretch in stretches(points, most // 2):
+        finite = [point for point in stretch if math.isfinite(point[1])]
         if not finite:
-            kept.append((points[begin][0], math.nan))
+            kept.append((stretch[0][0], math.nan))
             continue
         ends = {min(finite, key=lambda point: point[1]), max(finite, key=lambda point: point[1])}
         kept += sorted(ends)

@@ -24,7 +24,8 @@ class Synced(NamedTuple):
         folder: where its part of the spool lies.
         events: how many have been sent now.
         killed: runs that died with their process and were closed as KILLED now.
-        waiting: sentences that say what is left, and why.
+        problem: why the store did not take the rest; empty if it took all.
+        waiting: sentences that say who holds what is still there.
         aside: files with what the store refused or what was broken, now or earlier.
     """
 
@@ -32,6 +33,7 @@ class Synced(NamedTuple):
     folder: Path
     events: int
     killed: int
+    problem: str
     waiting: list[str]
     aside: list[Path]
 
@@ -39,7 +41,7 @@ class Synced(NamedTuple):
 def sync() -> Iterator[Synced]:
     """Send what is left for every store, one after the other. Safe to run at any time, anywhere."""
     for folder in sorted(path for path in (home() / "spool").glob("*") if path.is_dir()):
-        uri = next((header.uri for _, header in _segments(folder)), None)
+        uri = next((header.uri for header in _headers(folder)), None)
         aside = [path for path in folder.iterdir() if path.suffix in (".refused", ".broken")]
         if uri or aside:
             yield _sync(uri, folder)
@@ -47,23 +49,23 @@ def sync() -> Iterator[Synced]:
 
 def _sync(uri: str | None, folder: Path) -> Synced:
     events = killed = 0
-    waiting = []
+    problem = ""
+    waiting: list[str] = []
     try:
         if uri:
             events, killed = destination(uri).drain.adopt(every_host=True)
-        waiting = [_why(header) for _, header in _segments(folder)]
+        waiting = [_why(header) for header in _headers(folder)]
     except MlflowException as error:
-        waiting = [f"{error} All is kept in '{folder}'."]
+        problem = f"{error} All is kept in '{folder}'."
     aside = [path for path in folder.iterdir() if path.suffix in (".refused", ".broken")]
-    return Synced(uri or "", folder, events, killed, waiting, sorted(aside))
+    return Synced(uri or "", folder, events, killed, problem, waiting, sorted(aside))
 
 
-def _segments(folder: Path) -> Iterator[tuple[Path, Header]]:
+def _headers(folder: Path) -> Iterator[Header]:
     for path in sorted(folder.glob("*" + SUFFIX)):
         # Gone: another process was faster. Broken: it is set aside when it is sent.
-        with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
-            with path.open("rb") as file:
-                yield path, msgspec.json.decode(file.readline(), type=Header)
+        with contextlib.suppress(FileNotFoundError, msgspec.DecodeError), path.open("rb") as file:
+            yield msgspec.json.decode(file.readline(), type=Header)
 
 
 def _why(header: Header) -> str:

@@ -82,13 +82,13 @@ def test_what_a_killed_process_left_is_sent_once(closed_store: Path) -> None:
     run_id = killed(points=300)
     first = only(sync())
     assert (first.events, first.killed) == (0, 0)
-    assert "unable to open" in first.waiting[0]
-    assert str(folder_for(f"sqlite:///{closed_store}")) in first.waiting[0]
+    assert "unable to open" in first.problem
+    assert str(folder_for(f"sqlite:///{closed_store}")) in first.problem
 
     closed_store.rmdir()
     second = only(sync())
     assert second.uri == f"sqlite:///{closed_store}"
-    assert second[2:] == (301, 1, [], [])  # the run's start, and its points
+    assert second[2:] == (301, 1, "", [], [])  # the run's start, and its points
     assert list(sync()) == []
 
     client = Client()
@@ -143,7 +143,7 @@ def test_every_store_is_served_though_one_cannot_be_reached(
     (closed_store.parent / "other.db").rmdir()
     reports = {report.uri: report for report in sync()}
     assert reports[good].events == 6
-    assert reports[f"sqlite:///{closed_store}"].waiting
+    assert reports[f"sqlite:///{closed_store}"].problem
 
 
 def test_what_cannot_be_sent_is_set_aside(own_place: Path) -> None:
@@ -155,6 +155,7 @@ def test_what_cannot_be_sent_is_set_aside(own_place: Path) -> None:
     (folder / "1.events").write_bytes(text)
     (folder / "2.events").write_bytes(b"\n")
     report = only(sync())
+    assert report.problem == ""
     assert report.waiting == []
     assert [path.name for path in report.aside] == ["1.refused", "2.broken"]
     refused = (folder / "1.refused").read_bytes()
