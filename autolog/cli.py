@@ -28,8 +28,8 @@ class _Commands(click.Group):
 
         from core_client.readable import printable
 
-        # What it would warn of is either raised as well, or told by `autolog sync`.
-        logging.getLogger("autolog").disabled = True
+        log = logging.getLogger("autolog")
+        log.disabled = True  # what it would warn of is raised as well, or told by `autolog sync`
         try:
             return super().invoke(context)
         except MlflowException as error:
@@ -39,6 +39,8 @@ class _Commands(click.Group):
             if error.errno == errno.EPIPE:  # whoever read us has seen enough
                 raise
             raise click.ClickException(printable(error)) from error
+        finally:
+            log.disabled = False
 
 
 class WrongArgument(click.ClickException):

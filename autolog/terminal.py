@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -60,9 +59,9 @@ class Terminal:
     def print(self, what: Any, indent: int = 0) -> None:
         """Print a table or a text."""
         with self.console.capture() as captured:
-            self.console.print(Padding(what, (0, 0, 0, indent), expand=False))
+            self.console.print(what, width=self.width - indent)
         for line in captured.get().splitlines():
-            sys.stdout.write(line.rstrip() + "\n")
+            sys.stdout.write(" " * indent + line.rstrip() + "\n")
 
     def heading(self, text: str) -> None:
         """A title of what follows."""
