@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -140,6 +141,54 @@ def test_a_killed_writer_leaves_whole_batches_only(path: Path) -> None:
             latest = store.get_run(RUN).data.metrics
             assert len(set(latest.values())) == 1
         assert {n for (n,) in rows(path, "SELECT count(*) FROM metrics GROUP BY step")} == {200}
+
+
+def write_points(store: Store, key: str, count: int) -> None:
+    for step in range(count):
+        store.apply([Metrics(RUN, step, step, {key: 1.0})])
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["own store", "inherited store"])
+def test_a_forked_child_writes_while_its_parent_closes(path: Path, own: bool) -> None:
+    uri = f"sqlite:///{path}"
+    store = open_store(uri)
+    store.apply([started()])
+
+    def work() -> None:
+        write_points(open_store(uri) if own else store, "child", 300)
+
+    child = multiprocessing.get_context("fork").Process(target=work)
+    child.start()
+    while not store.metric_history(RUN, "child"):
+        time.sleep(0.001)
+    store.close()
+    with closing(open_store(uri)) as store:
+        write_points(store, "parent", 5)
+        child.join()
+        assert child.exitcode == 0
+        assert len(store.metric_history(RUN, "child")) == 300
+        assert len(store.metric_history(RUN, "parent")) == 5
+    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_forks_amid_writing_threads_lose_nothing(path: Path, opened: Store) -> None:
+    opened.apply([started()])
+    context = multiprocessing.get_context("fork")
+    with ThreadPoolExecutor(3) as threads:
+        writers = [threads.submit(write_points, opened, f"thread{n}", 200) for n in range(3)]
+        children = [
+            context.Process(target=write_points, args=(opened, f"child{n}", 5)) for n in range(10)
+        ]
+        for child in children:
+            child.start()
+        for child in children:
+            child.join()
+        for writer in writers:
+            writer.result()
+    assert [child.exitcode for child in children] == [0] * 10
+    for key, count in [*((f"thread{n}", 200) for n in range(3)), ("child0", 5), ("child9", 5)]:
+        assert len(opened.metric_history(RUN, key)) == count
+    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
 
 
 # What goes wrong

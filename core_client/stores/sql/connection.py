@@ -1,7 +1,15 @@
-"""Connections to a database: how each dialect is set up, and its errors in plain sentences."""
+"""Connections to a database: how each dialect is set up, and its errors in plain sentences.
+
+SQLite keeps its locks in the memory of the process. A forked child that inherits an open
+connection believes in locks that it does not have, even with connections of its own: what it
+writes can vanish, and the file can be damaged. So no connection may be open during a fork.
+"""
 
 from __future__ import annotations
 
+import os
+import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -18,8 +26,11 @@ from core_client.settings import without_password
 BUSY_SECONDS = 20.0  # how long a writer waits for another one; "?timeout=5" in the URI overrides it
 
 
+_FORK_WAIT = 5.0  # seconds that a fork waits for transactions under way
+
+
 class Database:
-    """An engine that knows reading from writing. A forked child has to open its own.
+    """An engine that knows reading from writing, and can be used on both sides of a fork.
 
     Raises:
         MlflowException: the URI names no database.
@@ -43,6 +54,11 @@ class Database:
         except OSError as error:
             raise StoreUnavailable(self._explain(f"unable to open: {error}")) from error
         self.engine = _sqlite_engine(self.url)
+        self._gate = threading.Condition()  # held during a fork
+        self._fork_near = False
+        self._transactions = 0
+        with _one_fork:
+            _databases.add(self)
 
     @contextmanager
     def transaction(self, writing: bool = False) -> Iterator[Connection]:
@@ -52,6 +68,9 @@ class Database:
             StoreUnavailable: the database refused; says why and what to do.
             ValueError, TypeError, OverflowError, DataError: a value is of no form that it takes.
         """
+        with self._gate:
+            self._gate.wait_for(lambda: not self._fork_near)
+            self._transactions += 1
         try:
             with self.engine.connect() as connection:
                 connection.execution_options(writing=writing)
@@ -61,9 +80,30 @@ class Database:
             raise
         except DBAPIError as error:
             raise StoreUnavailable(self._explain(str(error.orig))) from error
+        finally:
+            with self._gate:
+                self._transactions -= 1
+                self._gate.notify_all()
 
     def close(self) -> None:
         self.engine.dispose()
+
+    def before_fork(self) -> None:
+        """Let the transactions under way end, begin no other, and close all connections."""
+        self._gate.acquire()
+        self._fork_near = True
+        self._gate.wait_for(lambda: self._transactions == 0, _FORK_WAIT)
+        self.engine.dispose()
+
+    def after_fork(self, in_child: bool) -> None:
+        """Go on; the other threads have not come along to a child."""
+        self._fork_near = False
+        if in_child:
+            self._gate = threading.Condition()
+            self._transactions = 0
+        else:
+            self._gate.notify_all()
+            self._gate.release()
 
     def _explain(self, cause: str) -> str:
         path = self.url.database
@@ -79,6 +119,31 @@ class Database:
             if sign in cause:
                 return f"The database '{self.name}' cannot be used ({cause}): {story}."
         return f"The database '{self.name}' cannot be used: {cause}."
+
+
+_databases: weakref.WeakSet[Database] = weakref.WeakSet()
+_at_fork: list[Database] = []
+_one_fork = threading.Lock()
+
+
+def _before_fork() -> None:
+    _one_fork.acquire()
+    _at_fork.extend(_databases)
+    for database in _at_fork:
+        database.before_fork()
+
+
+def _after_fork(in_child: bool) -> None:
+    while _at_fork:
+        _at_fork.pop().after_fork(in_child)
+    _one_fork.release()
+
+
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=lambda: _after_fork(in_child=False),
+    after_in_child=lambda: _after_fork(in_child=True),
+)
 
 
 def insert_many(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> None:
