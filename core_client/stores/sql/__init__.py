@@ -26,10 +26,11 @@ from core_client.stores.sql.finding import (
     order_runs,
     run_condition,
 )
+from core_client.stores.sql.keys import experiment_number
 from core_client.stores.sql.reading import read_experiments, read_runs
 from core_client.stores.sql.schema import experiments, metrics, runs
-from core_client.stores.sql.values import experiment_number, loaded, short
 from core_client.stores.sql.writing import Refusals, write
+from core_client.stores.values import loaded, short
 
 _STAGES = {
     ViewType.ACTIVE_ONLY: (LifecycleStage.ACTIVE,),

@@ -8,8 +8,9 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from core_client import events
 from core_client.entities import LifecycleStage
+from core_client.stores.sql.keys import experiment_number
 from core_client.stores.sql.schema import experiment_tags, experiments, runs
-from core_client.stores.sql.values import Unfit, check, experiment_number
+from core_client.stores.values import Unfit, check
 
 MAX_NAME = 256
 MAX_TAG_VALUE = 20000

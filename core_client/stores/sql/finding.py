@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from core_client.search import Comparison, Order, Value
+from core_client.stores.sql.keys import experiment_number
 from core_client.stores.sql.schema import (
     datasets,
     experiment_tags,
@@ -31,7 +32,7 @@ from core_client.stores.sql.schema import (
     runs,
     tags,
 )
-from core_client.stores.sql.values import RUN_NAME, experiment_number
+from core_client.stores.values import RUN_NAME
 
 _RUN_TABLES = {"metric": latest_metrics, "param": params, "tag": tags}
 _RUN_COLUMNS = {"run_id": runs.c.run_uuid, "run_name": runs.c.name}

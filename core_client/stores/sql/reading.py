@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Row, Table, select
 
 from core_client.entities import DatasetInput, Experiment, Run, RunData, RunInfo, RunInputs
 from core_client.stores.sql.dataset import read_inputs
+from core_client.stores.sql.keys import chunks
 from core_client.stores.sql.schema import experiment_tags, latest_metrics, params, tags
-from core_client.stores.sql.values import chunks, loaded
+from core_client.stores.values import loaded
 
 
 def read_runs(connection: Connection, rows: Sequence[Row[Any]]) -> list[Run]:

@@ -14,8 +14,9 @@ from core_client.settings import MAX_KEY, MAX_PARAM_VALUE, MAX_TAG_VALUE
 from core_client.stores.sql import experiment
 from core_client.stores.sql.connection import insert_many
 from core_client.stores.sql.dataset import add_input
+from core_client.stores.sql.keys import chunks
 from core_client.stores.sql.schema import latest_metrics, metrics, params, runs, tags
-from core_client.stores.sql.values import LARGEST, RUN_NAME, Unfit, check, chunks, short, stored
+from core_client.stores.values import LARGEST, RUN_NAME, Unfit, check, short, stored
 
 Refusals = list[tuple[Event, str]]
 

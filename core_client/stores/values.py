@@ -1,18 +1,15 @@
-"""Values as MLflow's columns hold them, and what cannot be held."""
+"""Values as MLflow's stores hold them, and what cannot be held."""
 
 from __future__ import annotations
 
 import reprlib
 import sys
-from collections.abc import Iterable, Iterator
-from typing import Any
 
 from core_client.settings import MAX_KEY
 
 RUN_NAME = "mlflow.runName"
 LARGEST = sys.float_info.max
 _NEIGHBOUR = 1.7976931348623155e308
-_CHUNK = 500  # values in one IN (...), below every database's limit of variables
 
 _repr = reprlib.Repr()
 _repr.maxstring = _repr.maxother = 100
@@ -46,12 +43,6 @@ def loaded(value: float, is_nan: bool) -> float:
     return value
 
 
-def experiment_number(experiment_id: str) -> int:
-    """The number of an experiment; what is no number belongs to no experiment."""
-    is_number = experiment_id.isascii() and experiment_id.isdigit() and len(experiment_id) < 19
-    return int(experiment_id) if is_number else -1
-
-
 def check(kind: str, key: str, value: str = "", limit: int = 0) -> None:
     """Raise Unfit if a key, or the value of a key, is longer than its column."""
     if not 0 < len(key) <= MAX_KEY:
@@ -62,10 +53,3 @@ def check(kind: str, key: str, value: str = "", limit: int = 0) -> None:
         raise Unfit(
             f"The value of {kind} '{key}' has {len(value)} characters; at most {limit} are kept."
         )
-
-
-def chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
-    """The values in lists that fit into one IN (...)."""
-    every = list(values)
-    for start in range(0, len(every), _CHUNK):
-        yield every[start : start + _CHUNK]
