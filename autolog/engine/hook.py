@@ -97,7 +97,7 @@ def remove(hooks: Iterable[Hook]) -> None:
             if patch is not None:
                 with guard.guarded(f"restoring {hook.module}.{hook.path}"):
                     patch.undo(hook)
-        if not _waiting and _finder in sys.meta_path:
+        if not _waiting and not _actions and _finder in sys.meta_path:
             sys.meta_path.remove(_finder)
         _settle()
 
@@ -108,6 +108,13 @@ def at_next_import(action: Callable[[], None]) -> None:
         if action not in _actions:
             _actions.append(action)
         _listen()
+
+
+def not_at_next_import(action: Callable[[], None]) -> None:
+    """Take back what `at_next_import` was told, if it has not happened yet."""
+    with lock:
+        if action in _actions:
+            _actions.remove(action)
 
 
 def _listen() -> None:

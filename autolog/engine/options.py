@@ -60,6 +60,7 @@ class Framework:
         self.own: dict[str, Any] | None = None  # from its own autolog(...), which wins over
         self.shared: dict[str, Any] | None = None  # what came from the global one
         self.options: Options | None = None  # None while it is off
+        self._problem: str | None = None  # of the installed version; None until it is looked at
 
     @property
     def chosen(self) -> dict[str, Any] | None:
@@ -90,15 +91,16 @@ class Framework:
 
     def admitted(self) -> bool:
         """Whether the installed version may be patched; one outside the tested range is told."""
-        from autolog.engine import versions
+        if self._problem is None:
+            from autolog.engine import versions
 
-        problem = versions.problem(self.name, self.home)
-        if self.options is None or problem is None:
+            self._problem = versions.problem(self.name, self.home)
+        if self.options is None or not self._problem:
             return True
         if self.options.get("disable_for_unsupported_versions"):
             return False
         guard.notice(
-            f"autolog: {problem}. Recording goes on, and may be incomplete. To leave such a "
+            f"autolog: {self._problem}. Recording goes on, and may be incomplete. To leave such a "
             "version alone, use disable_for_unsupported_versions=True.",
             bool(self.options.get("silent")),
         )
@@ -197,6 +199,7 @@ def disable_all() -> None:
     """Switch every framework off, whoever switched it on, and forget all options."""
     global _global
     _global = None
+    hook.not_at_next_import(_share_with_third_parties)
     with hook.lock:
         for framework in frameworks.values():
             framework.own = framework.shared = None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import inspect
 import operator
+import os
 import pkgutil
 import sys
 import weakref
@@ -20,10 +21,11 @@ from typing import Any
 import wrapt
 
 from autolog.engine import guard
-from autolog.engine.hook import Hook
+from autolog.engine.hook import Hook, lock
 
 # Layers between the attribute and ours that we look through, at most.
 DEPTH = 50
+PYTHON = os.path.dirname(os.__file__)  # the standard library
 
 
 class Site:
@@ -125,7 +127,7 @@ class Inherited:
 
 
 # Owners with a layer, and functions' layers, per hook; names to rebind in the user's modules.
-_owners: dict[Hook, list[weakref.ref[Any]]] = {}
+_owners: dict[Hook, weakref.WeakSet[Any]] = {}
 _layers: dict[Hook, list[Layer]] = {}
 _moved: dict[int, tuple[Any, Any]] = {}
 
@@ -155,10 +157,7 @@ def apply(hook: Hook, module: ModuleType) -> None:
 
 def undo(hook: Hook) -> None:
     """Take the hook's layers off, as far as they lie on top."""
-    for reference in _owners.pop(hook, []):
-        owner = reference()
-        if owner is None:
-            continue
+    for owner in list(_owners.pop(hook, ())):
         _unwatch_subclasses(hook, owner)
         name = hook.path.rpartition(".")[2]
         there = vars(owner).get(name)
@@ -233,9 +232,7 @@ def _layer_in(there: Any, hook: Hook) -> Layer | None:
 
 
 def _remember(hook: Hook, owner: Any) -> None:
-    owners = _owners.setdefault(hook, [])
-    if all(reference() is not owner for reference in owners):
-        owners.append(weakref.ref(owner, owners.remove))
+    _owners.setdefault(hook, weakref.WeakSet()).add(owner)
 
 
 def _family(base: type) -> set[type]:
@@ -273,7 +270,7 @@ def _notice_subclasses(base: type, there: Any, hooks: list[Hook]) -> Callable[..
             there.__get__(None, cls)(**kwargs)
         for hook in tuple(hooks):
             if hook.active:
-                with guard.guarded(f"patching {hook.module}.{hook.path}"):
+                with guard.guarded(f"patching {hook.module}.{hook.path}"), lock:
                     _wrap_method(hook, cls, hook.path.rpartition(".")[2])
 
     return __init_subclass__
@@ -294,10 +291,6 @@ def _unwatch_subclasses(hook: Hook, owner: Any) -> None:
 
 def _modules_of_the_user() -> Iterator[ModuleType]:
     """Modules that are neither installed packages, nor Python's own, nor ours."""
-    import sysconfig
-
-    paths = sysconfig.get_paths()
-    python = tuple({paths["stdlib"], paths["platstdlib"], paths["purelib"], paths["platlib"]})
     for name, module in list(sys.modules.items()):
         if not isinstance(module, ModuleType):
             continue
@@ -305,7 +298,7 @@ def _modules_of_the_user() -> Iterator[ModuleType]:
         file = ModuleType.__getattribute__(module, "__dict__").get("__file__")
         if name == "__main__" or (
             isinstance(file, str)
-            and not file.startswith(python)
+            and not file.startswith(PYTHON)
             and "site-packages" not in file
             and "dist-packages" not in file
             and name.partition(".")[0] not in ("autolog", "flavors", "core_client")

@@ -177,4 +177,5 @@ class TaskHook(Hook):
 
         run = context.active_run()
         tasks = ((Carried(task, session, run), *rest) for task, *rest in args[0])
-        return wrapped(tasks)
+        # joblib tells progress by the number of tasks where they can be counted.
+        return wrapped(list(tasks) if hasattr(args[0], "__len__") else tasks)

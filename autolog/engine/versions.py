@@ -88,12 +88,12 @@ def _row(name: str, home: str) -> Row:
     return Row(name, installed or "-", tested.range if tested else "-", state)
 
 
-def problem(name: str, home: str) -> str | None:
-    """What is wrong with the installed version of a framework, None if it was tested."""
+def problem(name: str, home: str) -> str:
+    """What is wrong with the installed version of a framework; nothing if it was tested."""
     tested = of(name, home)
     installed = _installed(tested.distribution) if tested else None
     if tested is None or installed is None or tested.admits(installed):
-        return None
+        return ""
     return f"{tested.distribution} {installed} is outside the tested range {tested.range}"
 
 
