@@ -96,9 +96,11 @@ def load(folder: Path, data: bytes, format: str, trusted: bool) -> Any:
 
 
 def _as_pickle(model: Any, format: str) -> Dump:
-    import cloudpickle
+    dumps = pickle.dumps
+    if format == CLOUDPICKLE:
+        import cloudpickle
 
-    dumps = cloudpickle.dumps if format == CLOUDPICKLE else pickle.dumps
+        dumps = cloudpickle.dumps
     try:
         data = dumps(model, protocol=pickle.DEFAULT_PROTOCOL)
     except Exception as error:
@@ -119,19 +121,31 @@ def _culprit(thing: Any, dumps: Callable[..., bytes], path: str = "") -> str:
     return f"{f'attribute {path!r}' if path else 'it'} of type {type(thing).__name__}"
 
 
-def _as_skops(model: Any, allowed: Sequence[str] | None) -> Dump:
-    import skops.io
-
+def _skops() -> Any:
+    """The module skops.io, of a version whose loader is known to be safe (CVE-2025-54886)."""
     try:
-        data = skops.io.dumps(model)
-        types = skops.io.get_untrusted_types(data=data)
+        import skops.io
+    except ImportError as error:
+        raise MlflowException("skops is not installed: pip install skops") from error
+    if tuple(int(part) for part in skops.__version__.split(".")[:2]) < (0, 13):
+        raise MlflowException(
+            f"skops {skops.__version__} has known holes: pip install --upgrade skops (0.13 or later)"
+        )
+    return skops.io
+
+
+def _as_skops(model: Any, allowed: Sequence[str] | None) -> Dump:
+    io = _skops()
+    try:
+        data = io.dumps(model)
+        types = io.get_untrusted_types(data=data)
         if allowed is not None and not set(types) <= set(allowed):
             raise TypeError(f"it holds types beyond skops_trusted_types: {types}")
         # What another process cannot find by name would be saved for nobody.
         hidden = [name for name in types if name.startswith("__main__.") or "<" in name]
         if hidden:
             raise TypeError(f"it holds what no other process can import: {hidden}")
-        if type(skops.io.loads(data, trusted=types)) is not type(model):
+        if type(io.loads(data, trusted=types)) is not type(model):
             raise TypeError("what skops reads back is of another type")
     except Exception as error:
         raise MlflowException(
@@ -142,10 +156,9 @@ def _as_skops(model: Any, allowed: Sequence[str] | None) -> Dump:
 
 
 def _from_skops(folder: Path, data: bytes, trusted: bool) -> Any:
-    import skops.io
-
+    io = _skops()
     # Types that the MLmodel file calls trusted are the word of whoever wrote it.
-    types = skops.io.get_untrusted_types(data=data)
+    types = io.get_untrusted_types(data=data)
     if types and not trusted:
         raise trust.refused(folder, f"it holds types that skops does not know as safe, {types}", "")
-    return skops.io.loads(data, trusted=types)
+    return io.loads(data, trusted=types)

@@ -99,7 +99,7 @@ def _note(run: ActiveRun, model: Model) -> None:
     }
     with _noting:
         try:
-            history = [*json.loads(run._tags.get(HISTORY, "[]")), entry]
+            history = [*json.loads(run.known().data.tags.get(HISTORY, "[]")), entry]
         except (ValueError, TypeError):
             history = [entry]
         while len(text := json.dumps(history)) > MAX_TAG_VALUE and len(history) > 1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -183,11 +182,11 @@ def load_pyfunc(folder: Path, model: Model, trusted: bool) -> tuple[Any, Callabl
 def _load(folder: Path, model: Model, trusted: bool) -> Any:
     about = model.flavor("sklearn")
     data_file = str(about.get("pickled_model", "model.pkl"))
-    code = sorted(p for p in (folder / "code").rglob("*.py") if p.is_file())
-    contents = trust.read(folder, [data_file, *(p.relative_to(folder).as_posix() for p in code)])
+    code = [path.relative_to(folder).as_posix() for path in _code_files(folder / "code")]
+    contents = trust.read(folder, [data_file, *code])
     trusted = trusted or contents.ours
-    if code and trusted and str(folder / "code") not in sys.path:
-        sys.path.append(str(folder / "code"))
+    if trusted:
+        trust.importable({name: contents.files[name] for name in code})
     format = str(about.get("serialization_format", formats.PICKLE))
     return formats.load(folder, contents.files[data_file], format, trusted)
 
@@ -257,12 +256,17 @@ def _saved(extras: Extras, dump: formats.Dump) -> Saved:
 
 
 def _code(paths: Sequence[str]) -> dict[str, bytes]:
-    """Python files to keep with the model, by their path in its folder."""
+    """Files of code to keep with the model, by their path in its folder."""
     files = {}
     for given in paths:
         path = Path(given).absolute()
         if not path.exists():
             raise invalid(f"code_paths: '{given}' does not exist.")
-        for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
+        for file in [path] if path.is_file() else _code_files(path):
             files[f"code/{file.relative_to(path.parent).as_posix()}"] = file.read_bytes()
     return files
+
+
+def _code_files(folder: Path) -> list[Path]:
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [path for path in found if "__pycache__" not in path.parts]

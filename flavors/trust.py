@@ -11,6 +11,8 @@ import hmac
 import json
 import os
 import secrets
+import sys
+import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +22,9 @@ from core_client.exceptions import MlflowException
 from core_client.paths import contained
 
 SIGNATURE_FILE = "autolog.sig"
+
+# Folders of imported code, by what is in them; they go when the process ends.
+_imported: dict[str, tempfile.TemporaryDirectory[str]] = {}
 
 
 class Contents(NamedTuple):
@@ -54,6 +59,26 @@ def read(folder: Path, names: Iterable[str]) -> Contents:
                 f"The model in '{folder}' is incomplete: its file '{name}' cannot be read ({error})"
             ) from error
     return Contents(files, _signed(folder, _hashes(files)))
+
+
+def importable(files: Mapping[str, bytes]) -> None:
+    """Let those Python files, named below ``code/``, be imported in this process.
+
+    They are written to a private folder first: in the model's own, an extension module or a
+    cached bytecode file beside a signed source would be imported in its place.
+    """
+    if not files:
+        return
+    digest = hashlib.sha256(json.dumps(_hashes(files), sort_keys=True).encode()).hexdigest()
+    if digest not in _imported:
+        _imported[digest] = tempfile.TemporaryDirectory(prefix="autolog-code-")
+        for name, data in files.items():
+            path = Path(_imported[digest].name, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+    top = str(Path(_imported[digest].name, "code"))
+    if top not in sys.path:
+        sys.path.append(top)  # last, so that nothing installed is hidden by it
 
 
 def refused(folder: Path, what: str, cure: str) -> MlflowException:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import pickle
 import subprocess
 import sys
@@ -171,6 +173,22 @@ def test_foreign_skops_loads_unless_it_holds_unknown_types(
     assert isinstance(sklearn.load_model(tmp_path / "own", trusted=True), OwnEstimator)
 
 
+def test_an_old_skops_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = LinearRegression().fit(X, y)
+    sklearn.save_model(model, tmp_path / "skops")
+    monkeypatch.setattr("skops.__version__", "0.12.1")
+    with pytest.raises(MlflowException, match=r"0\.12\.1 has known holes"):
+        sklearn.load_model(tmp_path / "skops")
+    sklearn.save_model(model, tmp_path / "m")
+    assert Model.load(tmp_path / "m").flavor("sklearn")["serialization_format"] == "cloudpickle"
+
+
+def test_without_skops_models_are_pickled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "skops.io", None)
+    sklearn.save_model(LinearRegression().fit(X, y), tmp_path / "m")
+    assert isinstance(sklearn.load_model(tmp_path / "m"), LinearRegression)
+
+
 def test_types_for_skops_can_be_limited(tmp_path: Path) -> None:
     model = OwnEstimator().fit(X, y)
     own = f"{OwnEstimator.__module__}.OwnEstimator"
@@ -234,9 +252,9 @@ def test_a_model_that_cannot_be_saved_names_the_attribute(
     assert not (tmp_path / "m").exists()
 
 
-def test_code_travels_along_and_is_imported_only_when_trusted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def with_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A saved model whose class is in a package that travels along and is not found otherwise."""
     package = tmp_path / "src" / "own_package_of_test"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("")
@@ -244,23 +262,54 @@ def test_code_travels_along_and_is_imported_only_when_trusted(
         "from sklearn.linear_model import LinearRegression\n"
         "class Mine(LinearRegression):\n    pass\n"
     )
-    monkeypatch.syspath_prepend(tmp_path / "src")
-    import own_package_of_test.models as own  # type: ignore[import-not-found]
-
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "src"), *sys.path])
+    own = importlib.import_module("own_package_of_test.models")
     sklearn.save_model(own.Mine().fit(X, y), tmp_path / "m", code_paths=[str(package)])
-    assert (tmp_path / "m" / "code" / "own_package_of_test" / "models.py").exists()
-    assert "own_package_of_test" in (tmp_path / "m" / "requirements.txt").read_text()
     sys.path.remove(str(tmp_path / "src"))
     for name in [name for name in sys.modules if name.startswith("own_package_of_test")]:
         monkeypatch.delitem(sys.modules, name)
-    home = tmp_path / "another user"
-    with monkeypatch.context() as other:
-        other.setenv("AUTOLOG_HOME", str(home))
-        with pytest.raises(MlflowException, match="trusted=True"):
-            sklearn.load_model(tmp_path / "m")
+    return tmp_path / "m"
+
+
+def test_code_travels_along(with_code: Path) -> None:
+    assert (with_code / "code" / "own_package_of_test" / "models.py").exists()
+    assert "# not installed from an index: own_package_of_test" in (
+        with_code / "requirements.txt"
+    ).read_text()  # fmt: skip
+    assert type(sklearn.load_model(with_code)).__name__ == "Mine"
+    assert str(with_code) not in "".join(sys.path)
+
+
+def test_code_of_a_foreign_model_is_not_imported(
+    with_code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTOLOG_HOME", str(tmp_path / "another user"))
+    with pytest.raises(MlflowException, match="trusted=True"):
+        sklearn.load_model(with_code)
     assert "own_package_of_test" not in sys.modules
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    assert type(sklearn.load_model(tmp_path / "m")).__name__ == "Mine"
+
+
+@pytest.mark.parametrize(
+    "name", ["own_package_of_test/models.py", "own_package_of_test/new.py", "numpy.py", "x.so"]
+)
+def test_code_changed_after_signing_is_foreign(with_code: Path, name: str) -> None:
+    (with_code / "code" / name).write_text("open('ran', 'w')")
+    with pytest.raises(MlflowException, match="trusted=True"):
+        sklearn.load_model(with_code)
+    assert not Path("ran").exists()
+
+
+def test_bytecode_beside_signed_code_is_not_run(with_code: Path) -> None:
+    source = with_code / "code" / "own_package_of_test" / "models.py"
+    evil = compile("open('ran', 'w')", str(source), "exec")
+    cached = Path(importlib.util.cache_from_source(str(source)))
+    cached.parent.mkdir()
+    data = importlib._bootstrap_external._code_to_timestamp_pyc(  # type: ignore[attr-defined]
+        evil, int(source.stat().st_mtime), source.stat().st_size
+    )
+    cached.write_bytes(data)
+    assert type(sklearn.load_model(with_code)).__name__ == "Mine"
+    assert not Path("ran").exists()
 
 
 def test_refusals(tmp_path: Path) -> None:
