@@ -6,7 +6,9 @@ import math
 import random
 import re
 import sqlite3
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -153,6 +155,30 @@ def test_mlflow_opens_our_database_and_sees_all(store: Store, uri: str) -> None:
     client.set_tag(other, "team", "red")
     both_see_the_same(store, client, other)
     assert store.get_run(other).data.metrics["loss"] == 0.125
+
+
+def test_a_run_goes_on_while_mlflow_upgrades_the_tables(store: Store, uri: str) -> None:
+    store.apply(story())
+    upgraded = threading.Event()
+
+    def train() -> int:
+        step = 0
+        while not upgraded.is_set() or step < 300:
+            values = {"live": float(step)}
+            store.apply([Metrics(RUN, step, step, values), Tags(RUN, {f"tag {step}": "x"})])
+            step += 1
+        return step
+
+    with ThreadPoolExecutor(1) as thread:
+        training = thread.submit(train)
+        client = MlflowClient(uri)
+        client.search_experiments()
+        upgraded.set()
+        steps = training.result()
+    assert revision(uri) != REVISION
+    assert [p.step for p in store.metric_history(RUN, "live")] == list(range(steps))
+    assert sum(key.startswith("tag ") for key in store.get_run(RUN).data.tags) == steps
+    both_see_the_same(store, client, RUN)
 
 
 def test_we_open_the_database_of_mlflow_and_see_all(uri: str) -> None:
