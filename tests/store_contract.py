@@ -444,6 +444,7 @@ class StoreContract:
             ("creation_time >= 1 AND creation_time < 3", ["creation_time ASC"], ["e1", "e2"]),
             ("tags.`n` IS NULL", [], ["Default"]),
             ("experiment_id IN ('0', '77', 'x')", [], ["Default"]),
+            ("experiment_id = '0' AND experiment_id != 'x'", [], ["Default"]),
             ("attribute.name != 'e1' and tag.n is not null", ["last_update_time"], ["e0", "e2"]),
         ],
     )

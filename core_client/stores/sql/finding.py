@@ -10,17 +10,18 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Select,
+    String,
     Table,
     and_,
     case,
+    cast,
     false,
     or_,
     select,
     true,
 )
 
-from core_client.search import Comparison, Order, Value
-from core_client.stores.sql.keys import experiment_number
+from core_client.search import Comparison, Order
 from core_client.stores.sql.schema import (
     datasets,
     experiment_tags,
@@ -70,9 +71,10 @@ def experiment_condition(wanted: Comparison) -> ColumnElement[bool]:
         table = experiment_tags
         having = select(table.c.experiment_id).where(table.c.key == wanted.key)
         return _among(experiments.c.experiment_id, having, wanted, table)
-    if wanted.key == "experiment_id":
-        wanted = wanted._replace(value=_numbers(wanted.value))
-    return _compare(experiments.c[wanted.key], wanted)
+    column: ColumnElement[Any] = experiments.c[wanted.key]
+    if wanted.key == "experiment_id":  # a number in the table, a text in the filter
+        column = cast(column, String)
+    return _compare(column, wanted)
 
 
 def order_runs(query: Select[Any], orders: Sequence[Order]) -> Select[Any]:
@@ -153,10 +155,3 @@ def _compare(
     if wanted.operator == "!=":  # NaN differs from every number, and is in no order to any
         return or_(condition, is_nan == true())
     return and_(condition, is_nan == false())
-
-
-def _numbers(value: Value) -> Any:
-    """Experiment ids, texts in a filter, as the numbers that the database holds."""
-    if isinstance(value, tuple):
-        return [experiment_number(one) for one in value]
-    return None if value is None else experiment_number(str(value))
