@@ -1,7 +1,12 @@
-"""Which run is active here: a stack per thread and per context (an asyncio task, say)."""
+"""Which run is active here: a stack per thread and per context (an asyncio task, say).
+
+A notebook cell that awaits something is a task of its own, whose context ends with the cell. So
+in a kernel the stack of a cell is handed on to the next cell of the same thread.
+"""
 
 from __future__ import annotations
 
+import sys
 import threading
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
@@ -11,6 +16,15 @@ if TYPE_CHECKING:
 
 _stack: ContextVar[tuple[ActiveRun, ...]] = ContextVar("autolog_active_runs", default=())
 _last = threading.local()
+
+
+class _Cell(threading.local):
+    stack: tuple[ActiveRun, ...] = ()
+    task: object = None  # the asyncio task that runs the cell; the tasks it starts are others
+
+
+_cell = _Cell()
+_watched: object = None  # the IPython shell that tells us of its cells
 
 
 def active_run() -> ActiveRun | None:
@@ -26,10 +40,37 @@ def last_run_id() -> str | None:
 
 def push(run: ActiveRun) -> None:
     """Make the run the active one."""
-    _stack.set((*_stack.get(), run))
+    _set((*_stack.get(), run))
     _last.run_id = run.run_id
 
 
 def remove(run: ActiveRun) -> None:
     """The run is not active any more, wherever in the stack it is."""
-    _stack.set(tuple(one for one in _stack.get() if one is not run))
+    _set(tuple(one for one in _stack.get() if one is not run))
+
+
+def _set(stack: tuple[ActiveRun, ...]) -> None:
+    global _watched
+    _stack.set(stack)
+    shell = sys.modules["IPython"].get_ipython() if "ipykernel" in sys.modules else None
+    if shell is None:
+        return
+    if shell is not _watched:
+        shell.events.register("pre_run_cell", _begin_cell)
+        _watched, _cell.task = shell, _current_task()
+    if _current_task() is _cell.task:
+        _cell.stack = stack
+
+
+def _begin_cell(*_: object) -> None:
+    _cell.task = _current_task()
+    _stack.set(_cell.stack)
+
+
+def _current_task() -> object:
+    import asyncio
+
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # no event loop runs in this thread
+        return None

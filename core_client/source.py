@@ -6,6 +6,7 @@ import functools
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from core_client.entities import SourceType
 
@@ -70,10 +71,18 @@ def _source() -> tuple[str, str]:
     if "IPython" in sys.modules:
         shell = sys.modules["IPython"].get_ipython()
         if shell is not None and hasattr(shell, "kernel"):
-            path = shell.user_ns.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME")
-            return path or "notebook", SourceType.NOTEBOOK
+            return _notebook(shell.user_ns), SourceType.NOTEBOOK
     script = getattr(sys.modules.get("__main__"), "__file__", None) or sys.argv[0]
     return script or sys.executable, SourceType.LOCAL
+
+
+def _notebook(variables: dict[str, Any]) -> str:
+    """Where the notebook lies, as VS Code, papermill or a Jupyter server tells its kernel."""
+    for name in ("__vsc_ipynb_file__", "PAPERMILL_INPUT_PATH"):
+        if path := variables.get(name):
+            return str(path)
+    path = os.environ.get("JPY_SESSION_NAME", "")  # a folder, with "/", if it is a console's
+    return "notebook" if path.endswith("/") or not path else path
 
 
 def _git_tags(folder: Path) -> dict[str, str]:
