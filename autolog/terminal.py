@@ -169,7 +169,7 @@ def run_table(
     widths = [max(map(len, column)) for column in zip(*cells, map(Text, headings), strict=True)]
     room = terminal.width - sum(widths) - 2 * len(widths)
     added = 0
-    for key in _metrics(runs, wanted):
+    for key in _metrics(rows, wanted):
         values = [
             readable.number(one.data.metrics[key])
             if isinstance(one, Run) and key in one.data.metrics
@@ -188,15 +188,30 @@ def run_table(
     return terminal.table(headings, cells, numbers=added)
 
 
-def _metrics(runs: Sequence[Run], wanted: str) -> list[str]:
-    """The names of metrics, those first that the text names, then those that most runs have."""
-    counts: dict[str, int] = {}
-    for one in runs:
-        for key in one.data.metrics:
-            counts[key] = counts.get(key, 0) + 1
-    named = [key for key in counts if re.search(rf"\bmetrics?\.[`\"']?{re.escape(key)}\b", wanted)]
-    others = sorted(sorted(counts.keys() - {*named}), key=lambda key: -counts[key])
-    return named + others[:MOST_METRICS]
+def _metrics(rows: Sequence[tuple[int, Run | int]], wanted: str) -> list[str]:
+    """Which metrics to show: those that the text names, then one after the other the metric that
+    says something about most lines that are silent until now, runs at the top before others.
+    """
+    lines = [
+        (10 if depth == 0 else 1, set(one.data.metrics))
+        for depth, one in rows
+        if isinstance(one, Run)
+    ]
+    keys = sorted(set().union(*(metrics for _, metrics in lines)))
+    chosen = [key for key in keys if re.search(rf"\bmetrics?\.[`\"']?{re.escape(key)}\b", wanted)]
+    others = [key for key in keys if key not in chosen]
+
+    def worth(key: str) -> tuple[int, bool, int]:
+        silent = [line for line in lines if not line[1] & {*chosen}]
+        new, all_in_all = (
+            sum(weight for weight, metrics in some if key in metrics) for some in (silent, lines)
+        )
+        return new, "time" not in key and "rank" not in key, all_in_all
+
+    for _ in range(min(MOST_METRICS, len(others))):
+        chosen.append(max(others, key=worth))
+        others.remove(chosen[-1])
+    return chosen
 
 
 def _middle(text: str, most: int) -> str:

@@ -98,7 +98,8 @@ def problem(name: str, home: str) -> str:
 
 
 def of(name: str, home: str) -> Tested | None:
-    """The first requirement of the framework's extra; None if it is not known."""
+    """The requirement of the framework's extra that has an upper end; None if it is not known."""
+    tested = []
     for distribution in _distributions(name, home):
         for requirement in distribution.requires or ():
             what, _, marker = requirement.partition(";")
@@ -107,8 +108,9 @@ def of(name: str, home: str) -> Tested | None:
                 end = next((i for i, sign in enumerate(what) if sign in "<>=!~["), len(what))
                 first = what[end:].rpartition("]")[2]
                 low_first = sorted(filter(None, first.split(",")), key=lambda p: p[0] != ">")
-                return Tested(what[:end], ",".join(low_first))
-    return None
+                tested.append(Tested(what[:end], ",".join(low_first)))
+    # Builders sort them. What comes with the framework has no upper end.
+    return next((one for one in tested if "<" in one.range), tested[0] if tested else None)
 
 
 def _distributions(name: str, home: str) -> list[metadata.Distribution]:
