@@ -54,7 +54,8 @@ class Destination:
     def experiment(self, experiment_id: str) -> Experiment:
         """The active experiment of that id, as first read. Raises MlflowException without one."""
         if experiment_id not in self._experiments:
-            self._remember(self.current().get_experiment(experiment_id))
+            self.drain.flush()  # without the background's figures: they make no experiments
+            self._remember(self.store().get_experiment(experiment_id))
         return self._experiments[experiment_id]
 
     def known_experiment(self, experiment_id: str) -> Experiment | None:

@@ -76,8 +76,8 @@ def test_only_the_model_is_needed(model: Any) -> None:
 def test_the_model_is_whole_at_once_and_becomes_skops_later(model: Any) -> None:
     coefficients = model.coef_.copy()
     with start_run() as run:
-        folder = run.artifacts.root / "m"
         with paused_background():
+            folder = run.artifacts.root / "m"
             sklearn.log_model(model, name="m", input_example=X[:2])
             model.coef_[:] = 0  # what the user does afterwards does not reach the logged model
             assert format_of(folder) == "cloudpickle"
@@ -98,8 +98,8 @@ def test_a_reader_never_meets_the_first_form(model: Any) -> None:
 
 def test_a_later_model_of_the_same_name_stays(model: Any) -> None:
     with start_run() as run:
-        folder = run.artifacts.root / "m"
         with paused_background():
+            folder = run.artifacts.root / "m"
             sklearn.log_model(model, "m")
             sklearn.log_model(LinearRegression().fit(X, y), "m", serialization_format="pickle")
         assert format_of(folder) == "pickle"
@@ -185,11 +185,10 @@ from core_client import background
 from core_client.fluent import start_run
 from flavors import sklearn
 run = start_run()
-root = run.artifacts.root
 if {wait}:
     background.submit(threading.Event().wait)
 sklearn.log_model(LinearRegression().fit([[0], [1]], [0, 1]))
-print(root, flush=True)
+print(run.artifacts.root, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
