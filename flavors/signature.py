@@ -31,7 +31,7 @@ _PYTHON_TYPES = {
 }  # fmt: skip
 
 
-_PLAIN = frozenset({str, bytes, int, bool})
+_PLAIN = frozenset({str, bytes, int, bool, type(None)})
 
 
 class ColSpec(msgspec.Struct, frozen=True):
@@ -294,9 +294,13 @@ def _kind(value: Any) -> Type:
 def _items(values: Any) -> Type:
     """The one type of all values of a list."""
     # Of plain values one of each type tells all; this is what text columns consist of.
-    plain = {type(value): value for value in values if type(value) in _PLAIN}
+    of_type = dict(zip(map(type, values), values, strict=True))
+    plain = [value for cls, value in of_type.items() if cls in _PLAIN]
+    others = []
+    if len(plain) < len(of_type):
+        others = [value for value in values if type(value) not in _PLAIN]
     kind = ANY
-    for value in [*plain.values(), *(value for value in values if type(value) not in _PLAIN)]:
+    for value in plain + others:
         kind = _merge(kind, _kind(value))
     return kind
 

@@ -277,7 +277,11 @@ def test_code_travels_along(with_code: Path) -> None:
         with_code / "requirements.txt"
     ).read_text()  # fmt: skip
     assert type(sklearn.load_model(with_code)).__name__ == "Mine"
-    assert str(with_code) not in "".join(sys.path)
+    # Imported from a private copy of what was checked, not from the model's folder.
+    assert str(with_code / "code") not in sys.path
+    copy = Path(sys.path[-1])
+    assert (copy / "own_package_of_test" / "models.py").exists()
+    assert copy.parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_code_of_a_foreign_model_is_not_imported(
