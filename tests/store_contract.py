@@ -588,6 +588,7 @@ class StoreContract:
             lambda store: store.search_runs(["0"], max_results=0),
             lambda store: store.search_runs(["0"], view_type=9),
             lambda store: store.metric_history(run_id(0), "loss", 5, "?"),
+            lambda store: store.metric_history(run_id(0), "loss", 5, "W1tdLDEsMiwzXQ=="),
             lambda store: store.search_experiments(filter_string="metrics.loss < 1"),
             lambda store: store.search_experiments(order_by=["tags.a"]),
         ],

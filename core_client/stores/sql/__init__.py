@@ -209,11 +209,11 @@ def _page(
 def _last_point(token: str) -> list[Any]:
     try:
         timestamp, step, value, is_nan = json.loads(base64.b64decode(token, validate=True))
+        return [int(timestamp), int(step), float(value), int(is_nan)]
     except (binascii.Error, ValueError, TypeError):
         raise invalid(
             f"Not a page token: '{token}'. Pass the token of a result, or None."
         ) from None
-    return [timestamp, step, value, is_nan]
 
 
 def _after(columns: Sequence[Any], last: Sequence[Any]) -> Any:

@@ -24,8 +24,6 @@ from core_client.exceptions import StoreUnavailable, invalid
 from core_client.settings import without_password
 
 BUSY_SECONDS = 20.0  # how long a writer waits for another one; "?timeout=5" in the URI overrides it
-
-
 _FORK_WAIT = 5.0  # seconds that a fork waits for transactions under way
 
 
