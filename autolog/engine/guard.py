@@ -39,12 +39,20 @@ def report(
         collected.append((place, error))
     elif not silent and (place, type(error)) not in _reported:
         _reported.add((place, type(error)))
-        name = run_name()
+        name = _told(run_name)
         where = f" in run '{name}'" if name else ""
         notice(
             f"autolog: {place} failed, so its part is not recorded{where}. Your own code is not "
-            f"affected. Cause: {type(error).__name__}: {error}"
+            f"affected. Cause: {type(error).__name__}: {_told(lambda: str(error))}"
         )
+
+
+def _told(text: Callable[[], str]) -> str:
+    """A text for a message; empty if it cannot be made."""
+    try:
+        return text()
+    except Exception:
+        return ""
 
 
 def notice(message: str, silent: bool = False) -> None:

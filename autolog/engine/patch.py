@@ -161,9 +161,7 @@ def undo(hook: Hook) -> None:
         _unwatch_subclasses(hook, owner)
         name = hook.path.rpartition(".")[2]
         there = vars(owner).get(name)
-        below = there
-        while type(below) is Layer and not below._self_site.hook.active:
-            below = below.__wrapped__
+        below = _below_idle_layers(there)
         if below is there:
             continue
         if type(below) is Inherited:
@@ -171,7 +169,13 @@ def undo(hook: Hook) -> None:
         else:
             setattr(owner, name, below)
     for layer in _layers.pop(hook, []):
-        _moved[id(layer)] = (layer, layer.__wrapped__)
+        _moved[id(layer)] = (layer, _below_idle_layers(layer))
+
+
+def _below_idle_layers(there: Any) -> Any:
+    while type(there) is Layer and not there._self_site.hook.active:
+        there = there.__wrapped__
+    return there
 
 
 def rebind() -> None:
@@ -182,8 +186,11 @@ def rebind() -> None:
         for module in _modules_of_the_user():
             names = vars(module)
             for name, value in list(names.items()):
-                if id(value) in moved:
-                    names[name] = moved[id(value)][1]
+                new = value
+                while id(new) in moved:  # two hooks on one function: the outer layer counts
+                    new = moved[id(new)][1]
+                if new is not value:
+                    names[name] = new
 
 
 def _wrap_function(hook: Hook, module: ModuleType, name: str) -> None:

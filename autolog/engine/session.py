@@ -105,8 +105,9 @@ class Session:
             return
         if error is not None:
             with self.guarded("noting the error"):
-                reason = f"{type(error).__name__}: {error}"[:MAX_ERROR]
-                run.set_tag("autolog.error", reason)
+                text = str(error)
+                reason = f"{type(error).__name__}: {text}" if text else type(error).__name__
+                run.set_tag("autolog.error", reason[:MAX_ERROR])
         from core_client import context
 
         try:

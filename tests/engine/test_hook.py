@@ -265,6 +265,30 @@ def test_other_finders_and_lazy_modules_go_on_working(toy: Toy, seen: list[Any])
     assert "toylib.base" in asked
 
 
+@pytest.mark.parametrize("first", ["ours", "theirs"])
+def test_beside_other_import_hooks(toy: Toy, seen: list[Any], first: str) -> None:
+    import wrapt
+
+    name, told = f"toylib.beside_{first}", []  # wrapt remembers modules by name for good
+    toy.write(name, "def train(): return 1\n")
+
+    @toy.on("train", name)
+    def train(call: Any) -> Iterator[None]:
+        seen.append("train")
+        yield
+
+    if first == "ours":
+        toy.autolog()
+    wrapt.register_post_import_hook(told.append, name)
+    toy.autolog()
+    module = toy.load(name)
+    assert told == [module]
+    assert module.train() == 1
+    importlib.reload(module)
+    assert module.train() == 1
+    assert seen == ["train", "train"]
+
+
 def test_many_threads_switch_on_and_off(toy: Toy, seen: list[Any]) -> None:
     base = toy.load("toylib.base")
     raw = vars(base.Base)["fit"]

@@ -16,6 +16,7 @@ import cloudpickle
 import pytest
 
 import autolog
+from autolog.engine import configure, on
 from tests.engine.conftest import Toy
 
 
@@ -305,6 +306,31 @@ def test_names_in_the_users_modules_follow(toy: Toy, seen: list[Any], monkeypatc
         assert sys.modules["__main__"].train is raw  # type: ignore[attr-defined]
         mine.train({})
     assert seen == [(None, "train")] * 4
+
+
+def test_names_that_two_hooks_are_about_follow_both(toy: Toy) -> None:
+    toy.write("mine", "from toylib.training import train\n")
+    mine = toy.load("mine")
+    raw, ran = mine.train, []
+
+    @toy.on("train", "toylib.training")
+    def first(call: Any) -> Iterator[None]:
+        ran.append(1)
+        yield
+
+    @on("toylib.training", "train")
+    def second(call: Any) -> Iterator[None]:
+        ran.append(2)
+        yield
+
+    for _ in range(2):
+        ran.clear()
+        toy.autolog()
+        configure("second", {"disable": False})
+        mine.train({})
+        assert sorted(ran) == [1, 2]
+        autolog.disable()
+        assert mine.train is toy.load("toylib.training").train is raw
 
 
 def test_names_in_installed_packages_stay(toy: Toy, seen: list[Any]) -> None:

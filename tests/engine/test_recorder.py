@@ -100,6 +100,22 @@ def test_a_logging_handler_that_raises_does_not_reach_the_training(recorder: Rec
         logging.getLogger("autolog").removeHandler(broken)
 
 
+def test_a_fault_that_cannot_be_told_does_not_reach_the_training(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Unprintable(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    def no_name() -> str:
+        raise RuntimeError("the store is down")
+
+    guard.collected = None
+    with guard.guarded("a place", no_name):
+        raise Unprintable
+    assert "a place failed" in caplog.text
+
+
 def test_the_guard_lets_an_interrupt_pass() -> None:
     for error in (KeyboardInterrupt, SystemExit, GeneratorExit):
         with pytest.raises(error), guard.guarded("here"):
