@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from core_client.entities import FileInfo
 from core_client.exceptions import invalid, missing
+from core_client.exchange import exchange
 from core_client.paths import contained, safe_relative
 
 
@@ -85,13 +86,14 @@ class Artifacts:
         """
         self._target(artifact_path)
         with self._incoming() as folder:
-            new, old = folder / "new", folder / "old"
+            new = folder / "new"
             new.mkdir()
             yield new
             target = self._target(artifact_path)
             if target.exists():
-                target.rename(old)
-            new.rename(target)
+                exchange(new, target)
+            else:
+                new.rename(target)
 
     def read(self, artifact_file: str) -> bytes:
         """The content of one file."""
