@@ -25,21 +25,28 @@ _reported: set[tuple[str, type[Exception]]] = set()
 
 
 def report(
-    place: str, error: Exception, run_name: Callable[[], str] = str, silent: bool = False
+    place: str, error: Exception, run_name: Callable[[], str] | None = None, silent: bool = False
 ) -> None:
     """Tell the user, once per place and type of error, that something was not recorded.
 
     Args:
-        place: what was being done, such as ``sklearn.fit``.
+        place: what was being done, such as ``sklearn: the confusion matrix``.
         error: what went wrong there.
-        run_name: gives the name of the run that lacks something now, asked only if needed.
-        silent: say nothing.
+        run_name: gives the name of the run that lacks something now, asked only if needed; the
+            run of the call being recorded by default.
+        silent: say nothing, as if that call's framework were silent.
     """
+    from autolog.engine.session import current
+
+    session = current.get()
+    if session is not None:
+        silent = silent or session.silent
+        run_name = run_name or session.run_name
     if collected is not None:
         collected.append((place, error))
     elif not silent and (place, type(error)) not in _reported:
         _reported.add((place, type(error)))
-        name = _told(run_name)
+        name = _told(run_name or str)
         where = f" in run '{name}'" if name else ""
         notice(
             f"autolog: {place} failed, so its part is not recorded{where}. Your own code is not "
@@ -74,7 +81,9 @@ class guarded:
         place, run_name, silent: see `report`.
     """
 
-    def __init__(self, place: str, run_name: Callable[[], str] = str, silent: bool = False) -> None:
+    def __init__(
+        self, place: str, run_name: Callable[[], str] | None = None, silent: bool = False
+    ) -> None:
         self.place, self.run_name, self.silent = place, run_name, silent
 
     def __enter__(self) -> None:

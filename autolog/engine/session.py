@@ -87,8 +87,13 @@ class Session:
                 extra = self.options.get("extra_tags") or {}
                 tags = {**extra, "mlflow.autologging": self.framework}
                 run = self._run = fluent.start_run(tags=tags)
-            self._recorder = Recorder(run, self.framework, bool(self.options.get("silent")))
+            self._recorder = Recorder(run, self.framework, self.silent)
         return self._recorder
+
+    @property
+    def silent(self) -> bool:
+        """Whether the user wants no warnings of the framework's autologging."""
+        return bool(self.options.get("silent"))
 
     def run_name(self) -> str:
         """The name of the run written to so far, empty if there is none."""
@@ -117,9 +122,8 @@ class Session:
             context.remove(run)
 
     def guarded(self, place: str) -> guarded:
-        """A guard that knows the framework, the run and whether to be silent."""
-        silent = bool(self.options.get("silent"))
-        return guarded(f"{self.framework}: {place}", self.run_name, silent)
+        """A guard that names the framework."""
+        return guarded(f"{self.framework}: {place}")
 
 
 def excluded(options: Options, parent: Session | None) -> bool:

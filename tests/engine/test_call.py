@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import autolog
+from autolog.engine import guard
 from tests.conftest import Faults
 from tests.engine.conftest import Toy
 
@@ -330,6 +331,50 @@ def test_any_handler_leaves_the_error_alone(
     assert run.info.status == "FAILED"
     told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     assert run.data.tags["autolog.error"] == told
+    assert autolog.active_run() is None
+
+
+def test_faults_are_told_with_the_runs_name_unless_silent(
+    toy: Toy, caplog: pytest.LogCaptureFixture
+) -> None:
+    @toy.on("Base.fit")
+    def fit(call: Any) -> Iterator[None]:
+        assert call.run
+        with guard.guarded(f"a part {call.arguments['X']}"):
+            raise ValueError("part")
+        yield
+        raise ValueError("rest")
+
+    guard.collected = None
+    base = toy.load("toylib.base")
+    toy.autolog(silent=True)
+    base.Base().fit("silently")
+    assert caplog.messages == []
+    toy.autolog()
+    base.Base().fit("loudly")
+    base.Base().fit("loudly")
+    first, second = caplog.messages
+    assert "a part loudly failed" in first
+    assert "toy: after the call failed" in second
+    name = runs()[1].info.run_name
+    assert f"'{name}'" in first
+    assert f"'{name}'" in second
+
+
+def test_switching_off_inside_a_call_ends_its_run_well(toy: Toy) -> None:
+    toy.on("Base.fit", subclasses=True)(well_behaved)
+    toy.autolog()
+    base = toy.load("toylib.base")
+
+    class Off(base.Base):  # type: ignore[misc]
+        def fit(self, X: Any) -> Any:
+            autolog.disable()
+            return self
+
+    Off().fit(1)
+    base.Base().fit(1)
+    [run] = runs()
+    assert run.info.status == "FINISHED"
     assert autolog.active_run() is None
 
 

@@ -49,6 +49,7 @@ def everything(toy: Toy, seen: list[Any]) -> list[Any]:
 
 ALL = ["fit", "fit", "fit", "build", "train", "train"]
 STEPS = ("import", "autolog", "disable", "reload")
+MODULES = ("toylib.training", "toylib", "toylib.base")
 
 
 def apply_steps(toy: Toy, steps: tuple[str, ...]) -> bool:
@@ -63,8 +64,11 @@ def apply_steps(toy: Toy, steps: tuple[str, ...]) -> bool:
         elif step == "disable":
             autolog.disable()
             is_on = False
+        elif step == "forget":
+            for name in MODULES:
+                sys.modules.pop(name, None)
         elif "toylib.base" in sys.modules:
-            for name in ("toylib.training", "toylib", "toylib.base"):
+            for name in MODULES:
                 importlib.reload(sys.modules[name])
     return is_on
 
@@ -83,7 +87,7 @@ def test_every_order(toy: Toy, seen: list[Any], steps: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("seed", range(40))
 def test_long_random_orders(toy: Toy, seen: list[Any], seed: int) -> None:
     draw = random.Random(seed)
-    steps = tuple(draw.choices(STEPS, k=12))
+    steps = tuple(draw.choices((*STEPS, "forget"), k=12))
     is_on = apply_steps(toy, steps)
     assert everything(toy, seen) == (ALL if is_on else []), steps
 
