@@ -35,7 +35,7 @@ for recorded in (forest_run, search_run):
     print(f"{run.data.tags['estimator_name']}: run {run.info.run_name} ({run.info.status})")
     print(f"  {len(run.data.params)} params, {len(run.inputs.dataset_inputs)} dataset input(s)")
     for name, value in sorted(run.data.metrics.items()):
-        print(f"  {name:32} {value:.4f}")
+        print(f"  {name:36} {value:.4f}")
     print(f"  artifacts: {', '.join(files)}\n")
 
 print(f"Children of {search_run.info.run_name}, best first:")

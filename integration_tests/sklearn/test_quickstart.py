@@ -24,7 +24,9 @@ def test_quickstart(tmp_path: Path) -> None:
 
     for run in (forest, search):
         assert f"{run.data.tags['estimator_name']}: run {run.info.run_name} (FINISHED)" in account
-        assert f"{len(run.data.params)} params, 1 dataset input(s)" in account
+        inputs = len(run.inputs.dataset_inputs)
+        assert inputs
+        assert f"{len(run.data.params)} params, {inputs} dataset input(s)" in account
         files = [file.path for file in client.list_artifacts(run.info.run_id)]
         assert f"artifacts: {', '.join(files)}\n" in account
     printed = dict(re.findall(r"^  (\w+) +(\d\.\d{4})$", account, re.MULTILINE))
