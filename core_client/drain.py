@@ -186,8 +186,11 @@ class Drain:
         ends = []
         for run_id in segment.open_runs:
             with contextlib.suppress(MlflowException):  # a run that was refused has no end
-                if store.get_run(run_id).info.status == RunStatus.RUNNING:
-                    ends.append(RunEnded(run_id, RunStatus.KILLED, segment.last_write()))
+                run = store.get_run(run_id).info
+                if run.status == RunStatus.RUNNING:
+                    # A file's time comes from a coarser clock than the run's.
+                    end_time = max(segment.last_write(), run.start_time)
+                    ends.append(RunEnded(run_id, RunStatus.KILLED, end_time))
         store.apply(ends)
         return len(ends)
 

@@ -186,9 +186,9 @@ def test_signals_may_log_while_the_program_logs() -> None:
         seen.append(number)
 
     old = signal.signal(signal.SIGALRM, on_alarm)
-    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
     try:
         with fluent.start_run() as run:
+            signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
             step = 0
             while len(seen) < 100:
                 fluent.log_metric("m", step, step=step)
