@@ -70,7 +70,9 @@ def test_a_param_never_changes() -> None:
     with fluent.start_run() as run:
         fluent.log_param("depth", 3)
         fluent.log_param("depth", "3")
-        with pytest.raises(MlflowException, match=r"'depth' of run .* is '3' and cannot become '4'"):
+        with pytest.raises(
+            MlflowException, match=r"'depth' of run .* is '3' and cannot become '4'"
+        ):
             fluent.log_params({"new": 1, "depth": 4})
     assert fluent.get_run(run.run_id).data.params == {"depth": "3"}
 
