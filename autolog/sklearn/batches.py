@@ -52,6 +52,7 @@ def end(training: Training) -> None:
     if is_scored(batches.steps):
         with no_warnings():
             training.log_scores(step=batches.steps)
+        training.start_later()
     if batches.steps == 1:
         training.register(None)
 

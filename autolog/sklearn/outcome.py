@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,38 +46,47 @@ class Outcome:
     def __init__(self, estimator: Any, X: Any, classifier: bool) -> None:
         self.classifier = classifier
         self.name = type(estimator).__name__
-        self.classes = np.asarray(getattr(estimator, "classes_", ())) if classifier else None
+        self.classes: Any = np.asarray(getattr(estimator, "classes_", ())) if classifier else None
         self.probabilities: Any = None
         self.decision: Any = None
         if classifier and hasattr(estimator, "predict_proba"):
             self.probabilities = estimator.predict_proba(X)
         elif self._two_classes() and hasattr(estimator, "decision_function"):
             self.decision = estimator.decision_function(X)
-        self.predicted = self._from_probabilities(estimator)
-        if self.predicted is None:
-            self.predicted = estimator.predict(X)
+        self.codes: Any = self._most_probable(estimator)
+        self._predicted: Any = estimator.predict(X) if self.codes is None else None
+
+    @property
+    def predicted(self) -> Any:
+        """The predicted labels or values."""
+        return self.first(len(self))
+
+    def first(self, rows: int) -> Any:
+        """The first few predictions."""
+        if self.codes is None:
+            return self._predicted[:rows]
+        return self.classes[self.codes[:rows]]
+
+    def __len__(self) -> int:
+        return len(self._predicted if self.codes is None else self.codes)
 
     def _two_classes(self) -> bool:
         return self.classes is not None and self.classes.shape == (2,)
 
-    def _from_probabilities(self, estimator: Any) -> Any:
-        """What `predict` would say, if the probabilities tell it without doubt."""
+    def _most_probable(self, estimator: Any) -> Any:
+        """Positions of the predicted classes, if the probabilities tell them without doubt."""
         kind = type(_predictor(estimator))
         if kind.__name__ not in FOLLOWS_PROBABILITIES or not kind.__module__.startswith("sklearn."):
             return None
         p = self.probabilities
-        if not isinstance(p, np.ndarray) or p.ndim != 2 or p.shape[1:] != self.classes.shape:  # type: ignore[union-attr]
+        if not isinstance(p, np.ndarray) or p.ndim != 2 or p.shape[1:] != self.classes.shape:
             return None
         if p.shape[1] == 2:
-            if bool(np.any(p[:, 0] == p[:, 1])):
-                return None
-            best = (p[:, 1] > p[:, 0]).astype(np.intp)
-        else:
-            highest = p.max(axis=1)
-            if int((p == highest[:, None]).sum()) != len(p):
-                return None
-            best = p.argmax(axis=1)
-        return self.classes[best]  # type: ignore[index]
+            doubtful = bool(np.any(p[:, 0] == p[:, 1]))
+            return None if doubtful else (p[:, 1] > p[:, 0]).astype(np.intp)
+        highest = p.max(axis=1)
+        doubtful = int((p == highest[:, None]).sum()) != len(p)
+        return None if doubtful else p.argmax(axis=1)
 
 
 class Scores:
@@ -92,17 +102,20 @@ class Scores:
     def __init__(self, outcome: Outcome, true: Any, weight: Any, pos_label: Any) -> None:
         self.outcome, self.pos_label = outcome, pos_label
         self.weight = None if weight is None else np.array(weight, dtype=float)
-        self.codes = self._encoded(true)
-        self.true = None if self.codes is not None else np.array(true)
+        self.true = np.array(true)
 
-    def _encoded(self, true: Any) -> tuple[Any, Any] | None:
-        classes = self.outcome.classes
-        if classes is None:
+    @cached_property
+    def codes(self) -> tuple[Any, Any] | None:
+        """Positions of the true and the predicted classes, where each row has one label."""
+        outcome = self.outcome
+        if outcome.classes is None:
             return None
-        if not len(classes):
-            classes = self.outcome.classes = np.unique(np.asarray(true))
-        actual = classification.encode(true, classes)
-        predicted = classification.encode(self.outcome.predicted, classes)
+        if not len(outcome.classes):
+            outcome.classes = np.unique(self.true)
+        actual = classification.encode(self.true, outcome.classes)
+        predicted = outcome.codes
+        if predicted is None:
+            predicted = classification.encode(outcome.predicted, outcome.classes)
         return None if actual is None or predicted is None else (actual, predicted)
 
     def metrics(self) -> dict[str, float]:
@@ -119,7 +132,7 @@ class Scores:
         actual, predicted = self.codes  # type: ignore[misc]
         classes = self.outcome.classes
         weight, probabilities = self.weight, self.outcome.probabilities
-        count = len(classes)  # type: ignore[arg-type]
+        count = len(classes)
         positive = self._positive()
         of_class = None if positive == -1 else positive
         found: dict[str, float | None] = {
@@ -131,7 +144,7 @@ class Scores:
             found["log_loss"] = classification.log_loss(actual, probabilities, weight)
             if count == 2:
                 found["roc_auc"] = classification.area(self._rates())
-            elif weight is None:
+            elif count > 2 and weight is None:
                 found["roc_auc"] = classification.area_of_pairs(actual, probabilities)
         return found
 
@@ -139,7 +152,7 @@ class Scores:
         """Position of `pos_label`; None if none was chosen, -1 if it has no meaning here."""
         if self.pos_label is None:
             return None
-        classes = self.outcome.classes.tolist()  # type: ignore[union-attr]
+        classes = self.outcome.classes.tolist()
         if len(classes) != 2 or self.pos_label not in classes:
             return -1
         return int(classes.index(self.pos_label))
@@ -166,14 +179,13 @@ class Scores:
             return self.outcome.probabilities[:, 1]
         return self.outcome.decision
 
+    @cached_property
     def _curve(self) -> classification.Curve:
-        if not hasattr(self, "_counts"):
-            actual, _ = self.codes  # type: ignore[misc]
-            self._counts = classification.curve(actual == 1, self._score(), self.weight)
-        return self._counts
+        actual, _ = self.codes  # type: ignore[misc]
+        return classification.curve(actual == 1, self._score(), self.weight)
 
     def _rates(self) -> Any:
-        return classification.roc(self._curve())
+        return classification.roc(self._curve)
 
     def figures(self) -> dict[str, Callable[[], Any]]:
         """File name (without ``training_``) to the function that draws it; small arrays only."""
@@ -188,7 +200,7 @@ class Scores:
         }
         if len(labels) == 2 and self._score() is not None:
             rates = self._rates()
-            points = classification.precision_recall(self._curve())
+            points = classification.precision_recall(self._curve)
             area = classification.area(rates)
             if rates is not None and points is not None and area is not None:
                 found["roc_curve.png"] = figures.roc_curve(rates, area, labels[1], name)
@@ -198,20 +210,21 @@ class Scores:
         return found
 
     def log(self, run: Recorder, own_score: str | None, step: int | None = None) -> None:
-        """Write everything to the run.
+        """Write the scores to the run.
 
         Args:
             run: where to.
             own_score: the metric that ``training_score`` is another name of.
-            step: of a batch: the scores are points of a curve, and there are no figures.
+            step: of a batch, if the scores are points of a curve.
         """
         found = self.metrics()
         if own_score in found:
             found["score"] = found[own_score]
         metrics = {f"training_{name}": value for name, value in found.items()}
         run.log_metrics(metrics, step=step or 0)
-        if step is not None:
-            return
+
+    def draw(self, run: Recorder) -> None:
+        """Draw the figures and keep them."""
         for name, draw in self.figures().items():
             run.log_figure(draw, f"training_{name}")
 

@@ -102,10 +102,11 @@ def _dataset(call: Call, trained: Trained, data: Any) -> str:
     name = trained.dataset_name(data, variable(data, call.caller))
     listed = trained.sets_listed
     if call.options.log_datasets and name not in listed and len(listed) < MOST_EVALUATION_SETS:
+        from autolog.sklearn.training import indexable
         from flavors.dataset import describe
 
         listed.add(name)
-        trained.run.log_inputs([describe(data, name=name, context="eval")])
+        trained.run.log_inputs([describe(indexable(data), name=name, context="eval")])
     return name
 
 

@@ -35,7 +35,7 @@ def log(search: training.Training, ended: int) -> None:
     with guarded("sklearn cv_results.csv"):
         # Not list(): iterating changes a masked array, which is the user's.
         table = {k: c.tolist() if hasattr(c, "tolist") else list(c) for k, c in results.items()}
-        run.later(lambda: run.log_text(as_csv(table), "cv_results.csv"))
+        search.later.append((lambda: run.log_text(as_csv(table), "cv_results.csv"),))
     with guarded("sklearn candidates"):
         _log_candidates(search, results, ended)
 

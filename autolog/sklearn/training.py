@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy, deepcopy
-from time import time_ns
+from time import sleep, time_ns
 from typing import TYPE_CHECKING, Any
 
 from autolog.engine.guard import guarded, notice
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Up to here all scores take well under a millisecond; of more rows they are made beside the
 # training thread, from copies.
 ROWS_SCORED_AT_ONCE = 10_000
+HEAD_START = 0.02  # seconds for the call to return before the background gets busy
 EXAMPLE_ROWS = 5
 TARGETS = ("y", "Y", "target", "targets", "labels")
 
@@ -50,12 +51,13 @@ class Training:
         self.run = run or call.run.scope(self.name)
         self.searching = params.is_search(self.estimator)
         self.params = params.values(self.estimator, deep=not self.searching)
-        self.X, self.y, self.weight = data_of(call.arguments)
+        self.X, self.y, self.weight = data_of(call.arguments, self.estimator)
         self.given = self.X
         if params.may_change_data(self._all_params(), self.estimator):
             self.X = duplicate(self.X)
         self.random = params.draws_at_random(self.estimator, self._all_params())
         self.inputs: list[Any] = []
+        self.later: list[tuple[Any, ...]] = []  # tasks for the background
         self.started = time_ns() // 1_000_000
         if run is None:
             origins.forget(self.estimator)
@@ -78,7 +80,7 @@ class Training:
         from flavors.dataset import describe
 
         name = variable(self.given, self.call.caller, unknown="dataset")
-        self.inputs = [describe(self.X, self.y, name=name, context="train")]
+        self.inputs = [describe(indexable(self.X), self.y, name=name, context="train")]
         self.run.log_inputs(self.inputs)
 
     def after(self, result: Any) -> None:
@@ -92,16 +94,24 @@ class Training:
         with no_warnings():
             with self._part("training metrics"):
                 outcome = self.log_scores()
-            with self._part("estimator.html"):
-                self.run.later(_log_html, self.run, _frozen(self.estimator))
             if self.options.log_models:
                 with self._part("model"):
                     self._log_models(outcome)
             if self.searching:
                 with self._part("search"):
                     searches.log(self, ended)
+            with self._part("estimator.html"):
+                self.later.append((_log_html, self.run, _frozen(self.estimator)))
+        self.start_later()
         if self.options.log_post_training_metrics:
             self.register(result)
+
+    def start_later(self) -> None:
+        """Hand over what is done in the background, where it competes with this thread."""
+        if self.later:
+            self.run.later(sleep, HEAD_START)
+        for task in self.later:
+            self.run.later(*task)
 
     def log_scores(self, step: int | None = None) -> Outcome | None:
         """One pass of predictions over the training data, and all that is made of it.
@@ -123,10 +133,12 @@ class Training:
             outcome = Outcome(estimator, self.X, classifier)
         scores = Scores(outcome, self.y, self.weight, self.options.pos_label)
         known = own_score(estimator)
-        if len(outcome.predicted) > ROWS_SCORED_AT_ONCE:
-            self.run.later(scores.log, self.run, known, step)
+        if len(outcome) > ROWS_SCORED_AT_ONCE:
+            self.later.append((scores.log, self.run, known, step))
         else:
             scores.log(self.run, known, step)
+        if step is None:
+            self.later.append((scores.draw, self.run))
         if known is None:
             self._log_score_of_estimator(step)
         return outcome
@@ -157,8 +169,9 @@ class Training:
         return no_random_draws(params.generators(self._all_params()))
 
     def _log_models(self, outcome: Outcome | None) -> None:
-        example = head(self.X)
-        signature = None
+        example = signature = None
+        with guarded("sklearn input example"):
+            example = head(self.X)
         if self.options.log_model_signatures and example is not None:
             signature = self._signature(example, outcome)
         saved = {"model": self.estimator}
@@ -184,7 +197,7 @@ class Training:
 
         with guarded("sklearn signature"), self._left_alone():
             if outcome is not None:
-                return infer_signature(example, head(outcome.predicted))
+                return infer_signature(example, outcome.first(EXAMPLE_ROWS))
             for method in ("predict", "transform"):
                 if hasattr(self.estimator, method):
                     return infer_signature(example, getattr(self.estimator, method)(example))
@@ -235,12 +248,20 @@ def estimator_tags(estimator: Any) -> dict[str, str]:
     }
 
 
-def data_of(arguments: Mapping[str, Any]) -> tuple[Any, Any, Any]:
-    """Features, targets and sample weights among the arguments of a fit."""
+def data_of(arguments: Mapping[str, Any], estimator: Any) -> tuple[Any, Any, Any]:
+    """Features, targets and sample weights among the arguments of a fit.
+
+    Weights count if fit has a parameter of that name; others it hands on, who knows where to.
+    """
+    from inspect import signature
+
     names = list(arguments)
     X = arguments[names[0]] if names else None
     y = next((arguments[name] for name in names[1:] if name in TARGETS), None)
-    return X, y, arguments.get("sample_weight")
+    weight = arguments.get("sample_weight")
+    if weight is not None and "sample_weight" not in signature(estimator.fit).parameters:
+        weight = None
+    return X, y, weight
 
 
 def duplicate(data: Any) -> Any:
@@ -248,10 +269,16 @@ def duplicate(data: Any) -> Any:
     return data.copy() if hasattr(data, "copy") else data
 
 
+def indexable(data: Any) -> Any:
+    """The data in a form that has rows; some sparse matrices have none."""
+    return data.tocsr() if hasattr(data, "tocsr") else data
+
+
 def head(data: Any) -> Any:
     """The first rows, as an object of their own; None if the data has no rows to speak of."""
     if hasattr(data, "iloc"):
         return data.iloc[:EXAMPLE_ROWS].copy()
+    data = indexable(data)
     if hasattr(data, "shape") and hasattr(data, "copy"):
         return data[:EXAMPLE_ROWS].copy() if len(data.shape) else None
     return list(data[:EXAMPLE_ROWS]) if isinstance(data, list | tuple) else None
