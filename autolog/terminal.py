@@ -206,7 +206,7 @@ def _metrics(rows: Sequence[tuple[int, Run | int]], wanted: str) -> list[str]:
         new, all_in_all = (
             sum(weight for weight, metrics in some if key in metrics) for some in (silent, lines)
         )
-        return new, "time" not in key and "rank" not in key, all_in_all
+        return new, not readable.technical(key), all_in_all
 
     for _ in range(min(MOST_METRICS, len(others))):
         chosen.append(max(others, key=worth))

@@ -40,11 +40,11 @@ COLOURS = {
 }
 WRAPPED = "background:none;white-space:pre-wrap;overflow-wrap:anywhere"  # a long value
 GREY = "#888888"
-TABLE = (
-    "border-collapse:collapse;border:0;margin:4px 0 8px 0;"
-    "color:inherit;font-size:inherit;white-space:nowrap"
+TABLE = "border-collapse:collapse;border:0;margin:4px 0 8px 0;color:inherit;font-size:inherit"
+CELL = (
+    "padding:2px 14px 2px 0;text-align:left;border:0;background:none;color:inherit;"
+    "white-space:nowrap"
 )
-CELL = "padding:2px 14px 2px 0;text-align:left;border:0;background:none;color:inherit"
 
 
 def shown(make: Callable[[T], str | None], one: T) -> str | None:
@@ -152,13 +152,16 @@ def _in_time(read: Callable[[], T]) -> T | None:
 
 def _curves(one: Run) -> dict[str, Curve]:
     until = time.monotonic() + PATIENCE / 2
-    curves = {}
+    curves: dict[str, Curve] = {}
     for store in destination.open_stores():
         with contextlib.suppress(MlflowException):  # another store has the run
             store.get_run(one.info.run_id)
-            for key in sorted(one.data.metrics)[:MOST_CURVES]:
-                if time.monotonic() < until:
-                    curves[key] = curve.read(store, one.info.run_id, key, until)
+            for key in sorted(one.data.metrics):
+                if len(curves) == MOST_CURVES or time.monotonic() > until:
+                    break
+                each = curve.read(store, one.info.run_id, key, until)
+                if len(each.points) > 1:
+                    curves[key] = each
             break
     return curves
 
@@ -167,26 +170,20 @@ def _curves(one: Run) -> dict[str, Curve]:
 
 
 def _metrics(one: Run, curves: Mapping[str, Curve]) -> str:
+    """A line for each metric, those with a curve first."""
     values = one.data.metrics
     rows = []
-    for key in sorted(values)[:MOST_ROWS]:
-        each = curves.get(key)
-        finite = each.finite if each else []
-        several = each is not None and len(each.points) > 1
-        rows.append(
-            [
-                _text(key),
-                f"<b>{_number(values[key])}</b>",
-                svg(each) if each and several else "",
-                _number(min(finite)) if several and finite else "",
-                _number(max(finite)) if several and finite else "",
-                (f"{len(each.points)}{'' if each.whole else '+'}" if each and several else ""),
-            ]
-        )
+    for key in sorted(values, key=lambda key: (key not in curves, key))[:MOST_ROWS]:
+        row = [_text(key), f"<b>{_number(values[key])}</b>", "", "", "", ""]
+        if each := curves.get(key):
+            finite = each.finite or [math.nan]
+            count = f"{len(each.points)}{'' if each.whole else '+'}"
+            row[2:] = [svg(each), _number(min(finite)), _number(max(finite)), count]
+        rows.append(row)
     headings = ["metric", "last", "curve", "min", "max", "points"]
-    if not any(row[2] for row in rows):
-        headings, rows = headings[:2], [row[:2] for row in rows]
-    return _table(headings, rows, values) if rows else ""
+    columns = 6 if curves else 2
+    table = _table(headings[:columns], [row[:columns] for row in rows], values)
+    return table if rows else ""
 
 
 def svg(one: Curve) -> str:
@@ -245,7 +242,8 @@ def _most_common(keys: Iterable[Iterable[str]]) -> list[str]:
     for some in keys:
         for key in some:
             counts[key] = counts.get(key, 0) + 1
-    return sorted(sorted(counts), key=lambda key: -counts[key])[:MOST_COLUMNS]
+    order = sorted(counts, key=lambda key: (-counts[key], readable.technical(key), key))
+    return order[:MOST_COLUMNS]
 
 
 def _box(*parts: str) -> str:

@@ -33,6 +33,11 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
+def technical(key: str) -> bool:
+    """Whether a metric tells of the work, not of how good the model is: it may come later."""
+    return "time" in key or "rank" in key
+
+
 def duration(start: int, end: int | None) -> str:
     """The time between two instants in ms; until now if there is no second one."""
     ms = max(0, (time.time_ns() // 1_000_000 if end is None else end) - start)

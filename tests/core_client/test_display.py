@@ -193,7 +193,7 @@ def test_gaps_and_extremes_are_drawn() -> None:
     assert len(wide[0].split()) == 3
     assert "nan" not in str(page.places)
     assert page.row("holes")[3:] == ["0", "29", "30"]
-    assert page.row("none")[3:] == ["", "", "3"]
+    assert page.row("none")[3:] == ["nan", "nan", "3"]
 
 
 def test_size_and_number_of_curves_are_bounded() -> None:
