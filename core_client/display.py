@@ -38,7 +38,7 @@ COLOURS = {
     RunStatus.FAILED: "#e05252",
     RunStatus.KILLED: "#d08a1d",
 }
-WRAPPED = "background:none;white-space:pre-wrap;overflow-wrap:anywhere"  # a long value
+CODE = "background:none;padding:0;white-space:pre-wrap;overflow-wrap:anywhere"
 GREY = "#888888"
 TABLE = "border-collapse:collapse;border:0;margin:4px 0 8px 0;color:inherit;font-size:inherit"
 CELL = (
@@ -74,7 +74,7 @@ def run(one: Run) -> str:
         tags.get("mlflow.source.git.commit", "")[:8],
     ]
     about = [
-        f"run <code style='background:none'>{_text(info.run_id)}</code>",
+        f"run {_code(info.run_id)}",
         _text(readable.moment(info.start_time)),
         _text(readable.duration(info.start_time, info.end_time)),
         *(_text(part) for part in who if part),
@@ -103,9 +103,9 @@ def run(one: Run) -> str:
 def experiment(one: Experiment) -> str:
     """An experiment: its name, id, place and tags."""
     about = [
-        f"experiment <code style='background:none'>{_text(one.experiment_id)}</code>",
+        f"experiment {_code(one.experiment_id)}",
         _text(readable.moment(one.creation_time)),
-        f"artifacts in <code style='background:none'>{_text(one.artifact_location)}</code>",
+        f"artifacts in {_code(one.artifact_location)}",
     ]
     stage = "" if one.lifecycle_stage == "active" else _pill(one.lifecycle_stage, GREY)
     return _box(
@@ -219,21 +219,23 @@ def svg(one: Curve) -> str:
 
 
 def _run_table(runs: Sequence[Run]) -> str:
+    """A line for each run, with the params in which they differ."""
     metrics = _most_common(one.data.metrics for one in runs)
-    params = _most_common(one.data.params for one in runs)
+    alike = set.intersection(*(set(one.data.params.items()) for one in runs))
+    params = _most_common({*dict(one.data.params.items() - alike)} for one in runs)
     rows = [
         [
             f"<b>{_text(one.info.run_name, 40)}</b>",
             _status(one.info.status),
             _text(readable.moment(one.info.start_time)),
             _text(readable.duration(one.info.start_time, one.info.end_time)),
-            *(_number(one.data.metrics[key]) if key in one.data.metrics else "" for key in metrics),
             *(_text(one.data.params.get(key, ""), 40) for key in params),
-            f"<code style='background:none'>{_text(one.info.run_id)}</code>",
+            *(_number(one.data.metrics[key]) if key in one.data.metrics else "" for key in metrics),
+            _code(one.info.run_id),
         ]
         for one in runs[:MOST_ROWS]
     ]
-    headings = ("name", "status", "started", "duration", *metrics, *params, "run")
+    headings = ("name", "status", "started", "duration", *params, *metrics, "run")
     return _table(headings, rows, runs)
 
 
@@ -274,10 +276,7 @@ def _folded(title: str, values: dict[str, str], open_up_to: int) -> str:
     """Keys and values below a title that opens and closes."""
     if not values:
         return ""
-    rows = [
-        [_text(key), f"<code style='{WRAPPED}'>{_text(text)}</code>"]
-        for key, text in sorted(values.items())[:MOST_ROWS]
-    ]
+    rows = [[_text(key), _code(text)] for key, text in sorted(values.items())[:MOST_ROWS]]
     opened = " open" if len(values) <= open_up_to else ""
     return (
         f"<details{opened}><summary style='cursor:pointer'>{title} "
@@ -307,6 +306,10 @@ def _pill(word: str, colour: str) -> str:
 
 def _number(value: float) -> str:
     return _text(readable.number(value))
+
+
+def _code(value: object) -> str:
+    return f"<code style='{CODE}'>{_text(value)}</code>"
 
 
 def _text(value: object, most: int = MOST_TEXT) -> str:

@@ -126,11 +126,13 @@ def test_an_experiment_and_results(run: Run) -> None:
     assert experiment.artifact_location in shown(experiment).text
 
     with autolog.start_run(run_name="other"):
+        autolog.log_params({"depth": 4, "rate": 0.1})
         autolog.log_metric("loss", 0.25)
     page = shown(autolog.search_runs(output_format="list"))
-    assert page.rows[0][:4] == ["name", "status", "started", "duration"]
-    assert page.row("other")[4:6] == ["0.25", ""]
-    assert page.row("swift-otter-1")[4:6] == ["0.001", "0.75"]
+    about = ["name", "status", "started", "duration"]
+    assert page.rows[0] == [*about, "depth", "loss", "score", "run"], "the rate is the same"
+    assert page.row("other")[4:7] == ["4", "0.25", ""]
+    assert page.row("swift-otter-1")[4:7] == ["3", "0.001", "0.75"]
     assert page.row("swift-otter-1")[-1] == run.info.run_id
     assert shown(Client().search_runs([experiment.experiment_id])).rows == page.rows
 
