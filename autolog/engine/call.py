@@ -176,9 +176,11 @@ class Recording(Hook):
                 generator, args, kwargs = _before(self.handler, call, session)
                 result = wrapped(*args, **kwargs)
             except BaseException as error:
-                if generator is not None:
-                    _failed(generator, error, session)
-                session.close(error)
+                try:
+                    if generator is not None:
+                        _failed(generator, error, session)
+                finally:
+                    session.close(error)
                 raise
             try:
                 if generator is not None:

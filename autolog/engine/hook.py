@@ -102,16 +102,16 @@ def remove(hooks: Iterable[Hook]) -> None:
         _settle()
 
 
-def at_next_import(action: Callable[[], None]) -> None:
-    """Do something as soon as any module that is not loaded yet is asked for."""
+def after_next_import(action: Callable[[], None]) -> None:
+    """Do something as soon as any module has been loaded."""
     with lock:
         if action not in _actions:
             _actions.append(action)
         _listen()
 
 
-def not_at_next_import(action: Callable[[], None]) -> None:
-    """Take back what `at_next_import` was told, if it has not happened yet."""
+def not_after_next_import(action: Callable[[], None]) -> None:
+    """Take back what `after_next_import` was told, if it has not happened yet."""
     with lock:
         if action in _actions:
             _actions.remove(action)
@@ -181,6 +181,8 @@ class _Watched(ModuleSpec):
 class _Loader:
     """Stands in for a module's loader until the module's code is run, then steps aside."""
 
+    outermost: _Loader | None = None  # the one whose import all others are part of
+
     def __init__(self, spec: ModuleSpec, loader: Loader) -> None:
         self._spec, self._loader = spec, loader
 
@@ -193,19 +195,25 @@ class _Loader:
     def exec_module(self, module: ModuleType) -> None:
         self._spec.loader = self._loader
         module.__loader__ = self._loader
-        self._loader.exec_module(module)
-        _loaded(self._spec.name)
+        _Loader.outermost = _Loader.outermost or self
+        try:
+            self._loader.exec_module(module)
+            _loaded(self._spec.name)
+            # They import, and may do so only when nothing is half loaded.
+            while _actions and _Loader.outermost is self:
+                _actions.pop()()
+        finally:
+            if _Loader.outermost is self:
+                _Loader.outermost = None
 
 
 class _Finder:
-    """Lets the other finders find, and puts our loader around theirs for the modules we wait for."""
+    """Lets the other finders find, and puts our loader around theirs where we wait."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        while _actions:
-            _actions.pop()()
-        if name not in _waiting:
+        if name not in _waiting and not _actions:
             return None
         for finder in tuple(sys.meta_path):
             find = None if finder is self else getattr(finder, "find_spec", None)

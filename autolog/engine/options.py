@@ -192,14 +192,14 @@ def configure_all(values: dict[str, Any]) -> None:
     if "importlib.metadata" in sys.modules:
         _share_with_third_parties()
     else:  # loading it takes longer than all the rest, so somebody else's import pays for it
-        hook.at_next_import(_share_with_third_parties)
+        hook.after_next_import(_share_with_third_parties)
 
 
 def disable_all() -> None:
     """Switch every framework off, whoever switched it on, and forget all options."""
     global _global
     _global = None
-    hook.not_at_next_import(_share_with_third_parties)
+    hook.not_after_next_import(_share_with_third_parties)
     with hook.lock:
         for framework in frameworks.values():
             framework.own = framework.shared = None

@@ -119,7 +119,16 @@ class Inherited:
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """What `super()` would give a method of the owner."""
-        return getattr(super(self.owner, owner if instance is None else instance), self.name)
+        kind = type(instance) if owner is None else owner
+        place = self.owner
+        if place not in kind.__mro__:  # the class was made anew, as dataclass(slots=True) does
+            place = next(one for one in kind.__mro__ if self._is_below(vars(one).get(self.name)))
+        return getattr(super(place, kind if instance is None else instance), self.name)
+
+    def _is_below(self, there: Any) -> bool:
+        while type(there) is Layer:
+            there = there.__wrapped__
+        return there is self
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the class gives under that name, called."""
@@ -183,8 +192,7 @@ def rebind() -> None:
     moved = dict(_moved)
     _moved.clear()
     if moved:
-        for module in _modules_of_the_user():
-            names = vars(module)
+        for names in _namespaces_of_the_user():
             for name, value in list(names.items()):
                 new = value
                 while id(new) in moved:  # two hooks on one function: the outer layer counts
@@ -296,13 +304,14 @@ def _unwatch_subclasses(hook: Hook, owner: Any) -> None:
             owner.__init_subclass__ = there.autolog_original
 
 
-def _modules_of_the_user() -> Iterator[ModuleType]:
-    """Modules that are neither installed packages, nor Python's own, nor ours."""
+def _namespaces_of_the_user() -> Iterator[dict[str, Any]]:
+    """Those of modules that are neither installed packages, nor Python's own, nor ours."""
     for name, module in list(sys.modules.items()):
         if not isinstance(module, ModuleType):
             continue
         # Not by vars(): that would load a module of importlib.util.LazyLoader.
-        file = ModuleType.__getattribute__(module, "__dict__").get("__file__")
+        names = ModuleType.__getattribute__(module, "__dict__")
+        file = names.get("__file__")
         if name == "__main__" or (
             isinstance(file, str)
             and not file.startswith(PYTHON)
@@ -310,4 +319,4 @@ def _modules_of_the_user() -> Iterator[ModuleType]:
             and "dist-packages" not in file
             and name.partition(".")[0] not in ("autolog", "flavors", "core_client")
         ):
-            yield module
+            yield names

@@ -401,6 +401,23 @@ def test_an_interrupt_in_a_handler_passes_on(toy: Toy) -> None:
     assert base.Base().__dict__ == {"depth": 1}
 
 
+def test_an_exit_while_a_failure_is_handled_ends_the_run(toy: Toy) -> None:
+    @toy.on("Base.fit")
+    def fit(call: Any) -> Iterator[None]:
+        call.run.log_param("a", 1)
+        try:
+            yield
+        except ValueError:
+            raise SystemExit from None
+
+    toy.autolog()
+    with pytest.raises(SystemExit):
+        toy.load("toylib.base").Base().fit(1, fail=ValueError("mine"))
+    assert autolog.active_run() is None
+    [run] = runs()
+    assert run.info.status == "FAILED"
+
+
 def test_the_reason_of_a_failure_has_a_bounded_length(toy: Toy) -> None:
     toy.on("Base.fit")(well_behaved)
     toy.autolog()

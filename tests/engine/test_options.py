@@ -97,6 +97,41 @@ print([finder for finder in sys.meta_path if "autolog" in type(finder).__module_
     assert done.stdout == "1\n[]\n"
 
 
+@pytest.mark.parametrize(
+    "first", ["import importlib.metadata", "import email", "import array", "import __hello__",
+              "import nothing_of_that_name"],
+)  # fmt: skip
+def test_finding_them_loads_no_module_twice(toy: Toy, first: str) -> None:
+    install(toy)
+    import subprocess
+
+    code = f"""
+import autolog, sys
+autolog.autolog()
+from importlib.machinery import SourceFileLoader
+loaded = []
+run = SourceFileLoader.exec_module
+SourceFileLoader.exec_module = lambda self, module: (loaded.append(self.name), run(self, module))
+try:
+    {first}
+except ModuleNotFoundError:
+    pass
+from toylib.base import Heir
+import toy_autolog
+Heir().fit(1)
+print(len(toy_autolog.seen), {{name for name in loaded if loaded.count(name) > 1}}, len(loaded) > 20)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": ":".join(sys.path)},
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.stdout.removeprefix("Hello world!\n") == "1 set() True\n"
+
+
 @pytest.mark.parametrize("order", itertools.permutations(("global", "own", "import")), ids=" ".join)
 def test_the_frameworks_own_options_win_in_any_order(toy: Toy, order: tuple[str, ...]) -> None:
     install(toy)

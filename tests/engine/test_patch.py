@@ -129,6 +129,40 @@ def test_a_method_from_outside_the_family_is_covered_for_the_family_only(
     assert Both().fit_more(3) == ("louder", ("Both", 3))
 
 
+def test_classes_that_are_made_anew_by_a_decorator(toy: Toy, seen: list[Any]) -> None:
+    import dataclasses
+
+    toy.autolog()
+    base = toy.load("toylib.base")
+
+    class Mixin:
+        __slots__ = ()
+
+        def fit_more(self, X: Any) -> Any:
+            return X
+
+    @dataclasses.dataclass(slots=True)
+    class Mine(Mixin, base.Base):  # type: ignore[misc]
+        depth: int = 1
+
+        def fit(self, X: Any) -> Any:
+            return X
+
+    class Louder(Mine):
+        def fit_more(self, X: Any) -> Any:
+            return "louder", super().fit_more(X)
+
+    for kind in (Mine, Louder):
+        assert kind().fit(1) == 1
+    assert Mine().fit_more(2) == 2
+    assert Louder().fit_more(3) == ("louder", 3)
+    assert [function for _, function in seen] == ["fit", "fit", "fit_more", "fit_more"]
+    autolog.disable()
+    assert Louder().fit_more(3) == ("louder", 3)
+    assert Mine().fit(1) == 1
+    assert len(seen) == 4
+
+
 def test_subclasses_with_bases_written_in_c(toy: Toy) -> None:
     seen = []
     toy.write(
