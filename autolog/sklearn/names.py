@@ -18,15 +18,12 @@ def variable(value: Any, frame: FrameType | None, unknown: str = UNKNOWN_DATASET
     A value that was handed to the function running there has the name that its caller used.
     """
     while frame is not None and value is not None:
-        name = _local(value, frame)
-        code = frame.f_code
-        handed = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        if name is not None and name in handed:
-            frame = frame.f_back
-            continue
-        if name is None:
-            name = next((n for n, v in list(frame.f_globals.items()) if v is value), None)
-        return name or unknown
+        name, handed = _local(value, frame)
+        if not handed:
+            if name is None:
+                name = next((n for n, v in list(frame.f_globals.items()) if v is value), None)
+            return name or unknown
+        frame = frame.f_back
     return unknown
 
 
@@ -44,16 +41,27 @@ def _argument(value: Any, frame: FrameType | None) -> str:
     return variable(value, frame, unknown=f"<{type(value).__name__}>")
 
 
-def _local(value: Any, frame: FrameType) -> str | None:
-    """The local variable of the frame that is this very object."""
-    from inspect import CO_OPTIMIZED
+def _local(value: Any, frame: FrameType) -> tuple[str | None, bool]:
+    """The local variable of the frame that is this very object, and whether it is an argument."""
+    from inspect import CO_OPTIMIZED, CO_VARARGS, CO_VARKEYWORDS
     from sys import getrefcount
 
+    code = frame.f_code
+    count = code.co_argcount + code.co_kwonlyargcount
     names = frame.f_locals
     try:
-        return next((n for n, v in list(names.items()) if v is value), None)
+        name = next((n for n, v in list(names.items()) if v is value), None)
+        if name is not None:
+            return name, name in code.co_varnames[:count]
+        spread = list(code.co_varnames[count:])  # *args and **kwargs, if there are any, come first
+        given: list[Any] = []
+        if code.co_flags & CO_VARARGS:
+            given += names.get(spread.pop(0), ())
+        if code.co_flags & CO_VARKEYWORDS:
+            given += names.get(spread.pop(0), {}).values()
+        return None, any(one is value for one in given)
     finally:
         # Before Python 3.13 the frame keeps this dictionary, and with it every value in it even
         # after the user's `del`. Emptied unless the user holds it too, by `locals()`.
-        if type(names) is dict and frame.f_code.co_flags & CO_OPTIMIZED and getrefcount(names) <= 3:
+        if type(names) is dict and code.co_flags & CO_OPTIMIZED and getrefcount(names) <= 3:
             names.clear()

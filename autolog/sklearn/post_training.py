@@ -102,7 +102,7 @@ def _dataset(call: Call, trained: Trained, data: Any) -> str:
     name = trained.dataset_name(data, variable(data, call.caller))
     listed = trained.sets_listed
     if call.options.log_datasets and name not in listed and len(listed) < MOST_EVALUATION_SETS:
-        from autolog.sklearn.training import indexable
+        from autolog.sklearn.data import indexable
         from flavors.dataset import describe
 
         listed.add(name)

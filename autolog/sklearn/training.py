@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from autolog.engine.guard import guarded, notice
 from autolog.sklearn import origins, params, searches
+from autolog.sklearn.data import EXAMPLE_ROWS, data_of, duplicate, head, indexable
 from autolog.sklearn.names import variable
 from autolog.sklearn.outcome import Outcome, Scores, own_score
 from autolog.sklearn.quiet import no_random_draws, no_warnings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from autolog.engine.call import Call
     from autolog.engine.recorder import Recorder
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 # training thread, from copies.
 ROWS_SCORED_AT_ONCE = 10_000
 HEAD_START = 0.02  # seconds for the call to return before the background gets busy
-EXAMPLE_ROWS = 5
-TARGETS = ("y", "Y", "target", "targets", "labels")
 
 HTML = """<!DOCTYPE html>
 <html lang="en">
@@ -170,7 +167,7 @@ class Training:
 
     def _log_models(self, outcome: Outcome | None) -> None:
         example = signature = None
-        with guarded("sklearn input example"):
+        with self._part("input example"):
             example = head(self.X)
         if self.options.log_model_signatures and example is not None:
             signature = self._signature(example, outcome)
@@ -189,13 +186,14 @@ class Training:
         if self.options.registered_model_name is not None:
             notice(
                 "autolog: the model is recorded in its run and not registered as "
-                f"'{self.options.registered_model_name}': this store has no model registry yet."
+                f"'{self.options.registered_model_name}': this store has no model registry yet.",
+                self.options.silent,
             )
 
     def _signature(self, example: Any, outcome: Outcome | None) -> Any:
         from flavors.signature import infer_signature
 
-        with guarded("sklearn signature"), self._left_alone():
+        with self._part("signature"), self._left_alone():
             if outcome is not None:
                 return infer_signature(example, outcome.first(EXAMPLE_ROWS))
             for method in ("predict", "transform"):
@@ -218,7 +216,8 @@ class Training:
                 origins.remember(predictions, trained, name, self.given)
 
     def _part(self, what: str) -> guarded:
-        return guarded(f"sklearn {what} of {self.name}")
+        place = f"sklearn: {what} of {self.name}"
+        return guarded(place, lambda: self.run.name, self.options.silent)
 
 
 def _frozen(estimator: Any) -> Any:
@@ -246,39 +245,3 @@ def estimator_tags(estimator: Any) -> dict[str, str]:
         "estimator_name": kind.__name__,
         "estimator_class": f"{kind.__module__}.{kind.__name__}",
     }
-
-
-def data_of(arguments: Mapping[str, Any], estimator: Any) -> tuple[Any, Any, Any]:
-    """Features, targets and sample weights among the arguments of a fit.
-
-    Weights count if fit has a parameter of that name; others it hands on, who knows where to.
-    """
-    from inspect import signature
-
-    names = list(arguments)
-    X = arguments[names[0]] if names else None
-    y = next((arguments[name] for name in names[1:] if name in TARGETS), None)
-    weight = arguments.get("sample_weight")
-    if weight is not None and "sample_weight" not in signature(estimator.fit).parameters:
-        weight = None
-    return X, y, weight
-
-
-def duplicate(data: Any) -> Any:
-    """A copy of data that fitting may write into."""
-    return data.copy() if hasattr(data, "copy") else data
-
-
-def indexable(data: Any) -> Any:
-    """The data in a form that has rows; some sparse matrices have none."""
-    return data.tocsr() if hasattr(data, "tocsr") else data
-
-
-def head(data: Any) -> Any:
-    """The first rows, as an object of their own; None if the data has no rows to speak of."""
-    if hasattr(data, "iloc"):
-        return data.iloc[:EXAMPLE_ROWS].copy()
-    data = indexable(data)
-    if hasattr(data, "shape") and hasattr(data, "copy"):
-        return data[:EXAMPLE_ROWS].copy() if len(data.shape) else None
-    return list(data[:EXAMPLE_ROWS]) if isinstance(data, list | tuple) else None

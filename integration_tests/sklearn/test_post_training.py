@@ -81,11 +81,20 @@ def test_the_name_is_the_one_that_the_outermost_caller_uses():
     def measure(model, data, labels):
         return accuracy_score(labels, model.predict(data))
 
+    def twice(*args, **kwargs):
+        return measure(*args, **kwargs), measure(*args, **kwargs)
+
     X_valid, y_valid = IRIS
     model = LogisticRegression(max_iter=500).fit(*IRIS)
     measure(model, X_valid, y_valid)
+    twice(model, X_valid, labels=y_valid)
     measure(model, X_valid[:50], y_valid[:50])
-    assert set(later_metrics()) == {"accuracy_score_X_valid", "accuracy_score-2_unknown_dataset"}
+    assert set(later_metrics()) == {
+        "accuracy_score_X_valid",
+        "accuracy_score-2_X_valid",
+        "accuracy_score-3_X_valid",
+        "accuracy_score-4_unknown_dataset",
+    }
 
 
 def test_a_variable_that_held_two_sets():
@@ -186,3 +195,12 @@ def test_nothing_of_the_user_is_kept_alive():
     del X, model, predicted
     gc.collect()
     assert [reference() for reference in references] == [None] * 3
+
+
+def test_locals_that_the_user_holds_stay():
+    X, y = IRIS
+    model = LogisticRegression(max_iter=500).fit(X, y)
+    held = locals()
+    model.score(X, y)
+    assert set(held) >= {"X", "y", "model"}
+    assert later_metrics() == {"LogisticRegression_score_X": model.score(X, y)}
