@@ -14,6 +14,7 @@ Array = np.ndarray[Any, Any]
 
 DOTS_PER_INCH = 175
 MOST_POINTS = 1000  # of a curve; more cannot be seen
+MOST_TICKS = 50
 MOST_CELL_TEXTS = 30  # classes up to which each cell of a matrix is labelled
 
 
@@ -24,12 +25,12 @@ def confusion_matrix(counts: Array, labels: Sequence[str], name: str) -> Callabl
 
     def draw() -> Figure:
         figure, axes = _empty("Normalized confusion matrix", name)
-        size = min(8.0, 50.0 / len(labels))
+        size = max(3.0, min(8.0, 50.0 / len(labels)))
         image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=shares.max() or 1.0)
         figure.colorbar(image, ax=axes).ax.tick_params(labelsize=8)
-        ticks = range(len(labels))
-        axes.set_xticks(ticks, labels, fontsize=size)
-        axes.set_yticks(ticks, labels, fontsize=size)
+        ticks = range(0, len(labels), 1 + len(labels) // MOST_TICKS)
+        axes.set_xticks(ticks, [labels[tick] for tick in ticks], fontsize=size)
+        axes.set_yticks(ticks, [labels[tick] for tick in ticks], fontsize=size)
         axes.set_xlabel("Predicted label", fontsize=8)
         axes.set_ylabel("True label", fontsize=8)
         if len(labels) <= MOST_CELL_TEXTS:
