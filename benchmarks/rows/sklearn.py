@@ -108,9 +108,9 @@ def search(library: str) -> list[float]:
     return [times_slower(library, search_fit(), 3, log_models=False, max_tuning_runs=None)]
 
 
-@measure(Row("GridSearchCV 50 x 3, every child, with models", "x", at_most=1.10), pairs=3)
+@measure(Row("GridSearchCV 50 x 3, every child, with models", "x", at_most=1.10), pairs=2)
 def search_with_models(library: str) -> list[float]:
-    return [times_slower(library, search_fit(), 3, max_tuning_runs=None)]
+    return [times_slower(library, search_fit(), 2, max_tuning_runs=None)]
 
 
 def over_the_dump(library: str, model: object) -> list[float]:
