@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from core_client.client import Client
 
+from core_client.client import Client
 from core_client.entities import Run
 from tests.spec_snippets import mantik_snippets, mlflow_snippets, run
 

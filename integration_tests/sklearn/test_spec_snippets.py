@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import flavors.sklearn
 import numpy as np
-from core_client.client import Client
 from sklearn.datasets import load_iris
 
+import flavors.sklearn
+from core_client.client import Client
 from tests.spec_snippets import mantik_snippets, run
 
 FITTED = """
