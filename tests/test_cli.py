@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import io
 import math
 import os
 import pty
@@ -14,9 +15,9 @@ import subprocess
 import sys
 import termios
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
-from click.testing import CliRunner, Result
 
 import autolog
 from autolog.cli import main
@@ -28,14 +29,27 @@ HOSTILE = "\x1b]0;owned\x07[red]name[/red] [link=http://x]x[/link] :smile: a\nb\
 SHOWN = r"\x1b]0;owned\x07[red]name[/red] [link=http://x]x[/link] :smile: a\nb\u202e"
 
 
+class Result(NamedTuple):
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
 def piped(*args: str) -> Result:
     """The command with its output into a pipe."""
-    return CliRunner().invoke(main, args, prog_name="autolog")
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main(args, prog_name="autolog")
+    return Result(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
 
 def said(*args: str) -> str:
     result = piped(*args)
-    assert (result.exit_code, result.stderr) == (0, ""), result.output
+    assert (result.exit_code, result.stderr) == (0, ""), result
     return result.stdout
 
 
@@ -197,7 +211,7 @@ def test_errors_are_one_sentence(
 ) -> None:
     (own_place / "text.db").write_text("not a database " * 100)
     result = piped(*args)
-    assert result.exit_code == code, result.output
+    assert result.exit_code == code, result
     assert result.stdout == ""
     assert result.stderr.startswith("Error: ")
     assert told in result.stderr
