@@ -6,6 +6,7 @@ in a kernel the stack of a cell is handed on to the next cell of the same thread
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from contextvars import ContextVar
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _stack: ContextVar[tuple[ActiveRun, ...]] = ContextVar("autolog_active_runs", default=())
 _last = threading.local()
+_active: dict[str, ActiveRun] = {}  # anywhere in this process
 
 
 class _Cell(threading.local):
@@ -41,12 +43,19 @@ def last_run_id() -> str | None:
 def push(run: ActiveRun) -> None:
     """Make the run the active one."""
     _set((*_stack.get(), run))
+    _active[run.run_id] = run
     _last.run_id = run.run_id
 
 
 def remove(run: ActiveRun) -> None:
     """The run is not active any more, wherever in the stack it is."""
     _set(tuple(one for one in _stack.get() if one is not run))
+    _active.pop(run.run_id, None)
+
+
+def active_anywhere() -> list[ActiveRun]:
+    """The active runs of every thread and context, the last one begun first."""
+    return list(_active.values())[::-1]
 
 
 def _set(stack: tuple[ActiveRun, ...]) -> None:
@@ -74,3 +83,6 @@ def _current_task() -> object:
         return asyncio.current_task()
     except RuntimeError:  # no event loop runs in this thread
         return None
+
+
+os.register_at_fork(after_in_child=_active.clear)  # they are the parent's to end

@@ -143,5 +143,5 @@ def search_runs(
 def _end_active_runs() -> None:
     """The process ends: so do its runs, FAILED if an error ends it."""
     failed = hasattr(sys, "last_value") and not hasattr(sys, "ps1")
-    while run := context.active_run():
+    for run in context.active_anywhere():
         run.end(RunStatus.FAILED if failed else RunStatus.FINISHED)

@@ -212,6 +212,16 @@ def test_a_script_is_run(kernel: Kernel, own_place: Path) -> None:
         assert run.data.tags["estimator_name"] == "DecisionTreeClassifier"
 
 
+def test_a_kernel_that_is_shut_down_ends_its_runs(start: Callable[..., Kernel]) -> None:
+    for begin in ("", "import asyncio; await asyncio.sleep(0)\n"):
+        kernel = start()
+        kernel.run(f"{begin}import autolog\nautolog.start_run();")
+        kernel.close()
+    again = start()
+    again.run("import autolog")
+    assert statuses(recorded(again)) == ["FINISHED", "FINISHED"]
+
+
 def test_a_restarted_kernel_leaves_nothing_open(start: Callable[..., Kernel]) -> None:
     kernel = start()
     kernel.run("import autolog\nautolog.start_run()\nautolog.log_metric('loss', 0.5)")

@@ -1,0 +1,80 @@
+"""Which run is active where, and what becomes of it at the end of the process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from core_client import fluent
+from core_client.client import Client
+
+BEGIN = "import asyncio, os, sys, threading\nfrom core_client import fluent\n"
+
+
+def after(code: str) -> list[str]:
+    """The statuses of the runs that a script leaves, the first one begun first."""
+    done = subprocess.run(
+        [sys.executable, "-c", BEGIN + code],
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONWARNINGS": "ignore",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    runs = Client().search_runs(["0"], order_by=["start_time ASC"])
+    return [run.info.status for run in runs]
+
+
+def test_what_a_task_began_ends_with_the_process() -> None:
+    code = "async def main(): fluent.start_run()\nasyncio.run(main())"
+    assert after(code) == ["FINISHED"]
+
+
+def test_what_a_thread_began_ends_with_the_process() -> None:
+    code = "thread = threading.Thread(target=fluent.start_run); thread.start(); thread.join()"
+    assert after(code) == ["FINISHED"]
+
+
+def test_nested_runs_end_with_the_process() -> None:
+    assert after("fluent.start_run(); fluent.start_run(nested=True)") == ["FINISHED"] * 2
+
+
+def test_a_forked_child_does_not_end_its_parents_run() -> None:
+    code = (
+        "run = fluent.start_run()\n"
+        "child = os.fork()\n"
+        "if not child: sys.exit()\n"
+        "os.waitpid(child, 0)\n"
+        "print(run.stored().info.status, flush=True)\n"
+        "assert run.stored().info.status == 'RUNNING'"
+    )
+    assert after(code) == ["FINISHED"]
+
+
+def test_tasks_and_threads_have_a_run_each() -> None:
+    seen: list[str | None] = []
+
+    async def train(name: str) -> None:
+        with fluent.start_run(run_name=name, nested=True) as run:
+            await asyncio.sleep(0)
+            assert fluent.active_run() is run
+
+    async def both() -> None:
+        await asyncio.gather(train("one"), train("two"))
+
+    with fluent.start_run() as mine:
+        asyncio.run(both())
+        assert fluent.active_run() is mine
+        thread = threading.Thread(target=lambda: seen.append(fluent.active_run()))
+        thread.start()
+        thread.join()
+    assert seen == [None]
+    assert fluent.active_run() is None
