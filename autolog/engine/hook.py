@@ -135,6 +135,8 @@ def _serve(module: ModuleType, hook: Hook) -> None:
 
 def _loaded(name: str) -> None:
     """The module's code has run: patch what waits for it."""
+    if name not in _waiting:
+        return
     with guard.guarded(f"patching {name}"), lock:
         module = sys.modules.get(name)
         for hook in tuple(_waiting.get(name, ())):

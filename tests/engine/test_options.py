@@ -99,14 +99,26 @@ print([finder for finder in sys.meta_path if "autolog" in type(finder).__module_
 
 @pytest.mark.parametrize(
     "first", ["import importlib.metadata", "import email", "import array", "import __hello__",
-              "import nothing_of_that_name"],
+              "import nothing_of_that_name", "import outer"],
 )  # fmt: skip
 def test_finding_them_loads_no_module_twice(toy: Toy, first: str) -> None:
     install(toy)
+    toy.write("outer", "import other_framework, email\n")
+    toy.write("other_framework", "def train(): pass\n")
+    toy.write(
+        "other_autolog",
+        """
+        from autolog.engine import configure, on
+        @on("other_framework", "train")
+        def train(call):
+            yield
+        configure("other", {"disable": False})
+        """,
+    )
     import subprocess
 
     code = f"""
-import autolog, sys
+import autolog, other_autolog, sys
 autolog.autolog()
 from importlib.machinery import SourceFileLoader
 loaded = []
