@@ -176,20 +176,26 @@ def test_threads_have_a_run_each(fits: Any) -> None:
 
 @pytest.mark.parametrize("backend", ["threading", "sequential", "loky", "multiprocessing"])
 def test_joblib_workers_belong_to_the_call_that_started_them(
-    toy: Toy, fits: Any, backend: str
+    toy: Toy, fits: Any, backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("TOY_PARENT", str(os.getpid()))
     toy.write(
         "mine",
         """
         import os
         from joblib import Parallel, delayed
         import autolog
+        from autolog.engine import configure, on
         from toylib.base import Base
 
         def part(X):
             Base().fit(X)
-            if os.getpid() == parent:
+            if os.getpid() == int(os.environ["TOY_PARENT"]):
                 autolog.log_metric("seen by the user", X)
+            else:  # switched on here too, as by a script that the worker imports
+                switch_on()
+                Base().fit(X)
+                assert len(calls) == 0
             return os.getpid(), X
 
         class Meta(Base):
@@ -197,7 +203,15 @@ def test_joblib_workers_belong_to_the_call_that_started_them(
                 self.parts = Parallel(n_jobs=2, backend=backend)(delayed(part)(x) for x in X)
                 return self
 
-        parent = os.getpid()
+        calls = []
+
+        @on("toylib.base", "Base.fit")
+        def record(call):
+            calls.append(call.arguments)
+            yield
+
+        def switch_on():
+            configure("mine", {"disable": False})
         """,
     )
     meta = toy.load("mine").Meta().fit(range(1, 5), backend=backend)
