@@ -135,6 +135,29 @@ def mlflow(session: nox.Session) -> None:
     pytest(session, "integration_tests/mlflow")
 
 
+# The servers that the tests start, each in an environment of its own.
+SERVERS = {
+    "3.17.2": ("mlflow==3.17.2",),
+    "2.22": ("mlflow==2.22.*", "sqlalchemy<2.1", "setuptools<81"),
+}
+
+
+@nox.session
+def servers(session: nox.Session) -> None:
+    """The contract of stores, and faults, with MLflow's own servers on loopback."""
+    session.install("-e", ".[sklearn]", *group("test"), *group("servers"))
+    pythons = []
+    for version, requirements in SERVERS.items():
+        home = Path(session.create_tmp()) / version
+        python = home / "bin" / "python"
+        if not python.exists():
+            session.run("python", "-m", "venv", str(home))
+        session.run(str(python), "-m", "pip", "install", "-q", *requirements, external=True)
+        pythons.append(f"{version}={python}")
+    session.env["AUTOLOG_TEST_SERVERS"] = " ".join(pythons)
+    pytest(session, "integration_tests/servers")
+
+
 @nox.session(default=False)
 def benchmarks(session: nox.Session) -> None:
     """The budgets, ours beside MLflow's."""

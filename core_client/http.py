@@ -15,6 +15,7 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
+    ConnectTimeoutError,
     HTTPError,
     MaxRetryError,
     NameResolutionError,
@@ -55,6 +56,10 @@ class Unsure(Busy):
     """The connection broke after the request was sent: the server may have done it."""
 
 
+class Unsent(StoreUnavailable):
+    """There was no connection: the server knows nothing of the request."""
+
+
 class _Problem(msgspec.Struct):
     """The body of an MLflow error."""
 
@@ -89,7 +94,7 @@ class Http:
         within: float,
         headers: dict[str, str] | None = None,
     ) -> bytes:
-        """Ask once, and once more where an idle connection turns out to be closed.
+        """Ask once.
 
         Args:
             method: GET, POST, PUT or DELETE.
@@ -172,14 +177,16 @@ class Http:
         reason: object = error.reason if isinstance(error, MaxRetryError) else error
         where = f"The tracking server '{self.shown}'"
         if isinstance(reason, SSLError):
-            return StoreUnavailable(
+            return Unsent(
                 f"{where} failed the check of its certificate or asks for one of ours: {reason}. "
                 "See MLFLOW_TRACKING_SERVER_CERT_PATH and MLFLOW_TRACKING_CLIENT_CERT_PATH."
             )
         if isinstance(reason, NameResolutionError):
-            return StoreUnavailable(f"{where} is not known by that name.")
+            return Unsent(f"{where} is not known by that name.")
         if isinstance(reason, NewConnectionError):
-            return StoreUnavailable(f"{where} cannot be connected to.")
+            return Unsent(f"{where} cannot be connected to.")
+        if isinstance(reason, ConnectTimeoutError):
+            return Unsent(f"{where} cannot be connected to in {CONNECT_TIME:.0f} s.")
         if isinstance(reason, TimeoutError):
             return StoreUnavailable(f"{where} does not answer in time.")
         if isinstance(reason, ProtocolError):
@@ -209,6 +216,10 @@ class Http:
             text = f": {problem.message}" if problem.message else ""
             after = response.headers.get("Retry-After", "")
             return Busy(f"{where} is in trouble ({status}{text}).", _seconds(after))
+        if status == 413:
+            return MlflowException(
+                f"{where} takes no request as large as this (413).", "INVALID_PARAMETER_VALUE"
+            )
         if problem.error_code:
             return MlflowException(problem.message, problem.error_code)
         if status == 403:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import re
+
 from core_client.exceptions import invalid
 from core_client.settings import without_password
 from core_client.stores.base import Store
 
 
+def is_server(uri: str) -> bool:
+    """Whether runs go to a tracking server, which names them itself and may be away."""
+    return re.match(r"https?://|databricks($|://)", uri) is not None
+
+
 def check_uri(uri: str) -> None:
     """Raise MlflowException if no store knows this kind of tracking URI."""
-    if not uri.startswith("sqlite:"):
+    if is_server(uri):
+        from core_client import auth
+
+        auth.server(uri)
+    elif not uri.startswith("sqlite:"):
         raise invalid(
             f"No store for the tracking URI '{without_password(uri)}': this version writes to "
-            "SQLite databases only. Use 'sqlite:///path/to.db'."
+            "MLflow servers and SQLite databases. Use 'https://host:port' or "
+            "'sqlite:///path/to.db'."
         )
 
 
@@ -23,6 +35,10 @@ def open_store(uri: str) -> Store:
         MlflowException: no store knows this kind of URI, or the store refuses to open.
     """
     check_uri(uri)
+    if is_server(uri):
+        from core_client.stores.rest import RestStore
+
+        return RestStore(uri)
     from core_client.stores.sql import SqlStore
 
     return SqlStore(uri)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from core_client.entities import Experiment, Metric, PagedList, Run, ViewType
+from core_client.entities import Experiment, Metric, PagedList, Run, RunInfo, ViewType
 from core_client.events import Event
 
 
@@ -37,6 +37,10 @@ class Store(ABC):
                 has another value already); all others of the batch were applied.
             StoreUnavailable: nothing was applied; the same batch may be tried again later.
         """
+
+    def started(self, run_id: str) -> RunInfo | None:
+        """A run that was begun here a moment ago, by its id here, where the store names it anew."""
+        return None
 
     @abstractmethod
     def get_run(self, run_id: str) -> Run:
