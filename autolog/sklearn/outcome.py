@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autolog.sklearn import classification, figures, regression
+from autolog.sklearn.params import is_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -231,9 +232,7 @@ class Scores:
 
 def own_score(estimator: Any) -> str | None:
     """Which score `estimator.score` is, if it is the one that its kind inherits."""
-    from sklearn.pipeline import Pipeline
-
-    if type(estimator) is Pipeline:
+    if is_pipeline(estimator):
         return own_score(estimator.steps[-1][1])
     if hasattr(estimator, "best_estimator_") and hasattr(estimator, "scoring"):
         return own_score(estimator.best_estimator_) if estimator.scoring is None else None
@@ -245,9 +244,7 @@ def own_score(estimator: Any) -> str | None:
 
 def _predictor(estimator: Any) -> Any:
     """The estimator that predicts in the end: last of a pipeline, best of a search."""
-    from sklearn.pipeline import Pipeline
-
-    if type(estimator) is Pipeline:
+    if is_pipeline(estimator):
         return _predictor(estimator.steps[-1][1])
     if hasattr(estimator, "best_estimator_"):
         return _predictor(estimator.best_estimator_)

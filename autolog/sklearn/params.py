@@ -50,9 +50,13 @@ def texts(params: dict[str, Any]) -> dict[str, str]:
 
 def is_search(estimator: Any) -> bool:
     """Whether it tries several candidates and tells in ``cv_results_`` how each did."""
-    from sklearn.model_selection._search import BaseSearchCV
+    return any(base.__name__.endswith("SearchCV") for base in type(estimator).__mro__)
 
-    return isinstance(estimator, BaseSearchCV) or type(estimator).__name__.endswith("SearchCV")
+
+def is_pipeline(estimator: Any) -> bool:
+    """Whether it is scikit-learn's own pipeline; told without importing it."""
+    kind = type(estimator)
+    return (kind.__module__, kind.__name__) == ("sklearn.pipeline", "Pipeline")
 
 
 def only_prepares_data(estimator: Any) -> bool:

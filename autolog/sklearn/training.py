@@ -87,6 +87,7 @@ class Training:
             result: what the call returned.
         """
         ended = time_ns() // 1_000_000
+        self.run.later(sleep, HEAD_START)
         outcome = None
         with no_warnings():
             with self._part("training metrics"):
@@ -105,8 +106,6 @@ class Training:
 
     def start_later(self) -> None:
         """Hand over what is done in the background, where it competes with this thread."""
-        if self.later:
-            self.run.later(sleep, HEAD_START)
         for task in self.later:
             self.run.later(*task)
 
