@@ -38,7 +38,8 @@ COLOURS = {
     RunStatus.FAILED: "#e05252",
     RunStatus.KILLED: "#d08a1d",
 }
-CODE = "background:none;padding:0;white-space:pre-wrap;overflow-wrap:anywhere"
+CODE = "background:none;padding:0"
+WRAPPED = f"{CODE};white-space:pre-wrap;overflow-wrap:anywhere"  # values may be long
 GREY = "#888888"
 TABLE = "border-collapse:collapse;border:0;margin:4px 0 8px 0;color:inherit;font-size:inherit"
 CELL = (
@@ -276,7 +277,7 @@ def _folded(title: str, values: dict[str, str], open_up_to: int) -> str:
     """Keys and values below a title that opens and closes."""
     if not values:
         return ""
-    rows = [[_text(key), _code(text)] for key, text in sorted(values.items())[:MOST_ROWS]]
+    rows = [[_text(key), _code(text, WRAPPED)] for key, text in sorted(values.items())[:MOST_ROWS]]
     opened = " open" if len(values) <= open_up_to else ""
     return (
         f"<details{opened}><summary style='cursor:pointer'>{title} "
@@ -308,8 +309,8 @@ def _number(value: float) -> str:
     return _text(readable.number(value))
 
 
-def _code(value: object) -> str:
-    return f"<code style='{CODE}'>{_text(value)}</code>"
+def _code(value: object, style: str = CODE) -> str:
+    return f"<code style='{style}'>{_text(value)}</code>"
 
 
 def _text(value: object, most: int = MOST_TEXT) -> str:
