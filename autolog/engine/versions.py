@@ -5,34 +5,11 @@ from __future__ import annotations
 from importlib import metadata
 from typing import NamedTuple
 
+from packaging.requirements import Requirement
+
 from autolog.engine import options
 
 OWN = "mlautolog"
-
-_COMPARISONS = {
-    ">=": lambda a, b: a >= b,
-    "<=": lambda a, b: a <= b,
-    "==": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
-    ">": lambda a, b: a > b,
-    "<": lambda a, b: a < b,
-}
-
-
-class Tested(NamedTuple):
-    """What a framework's extra asks for: the distribution, and its range, such as ``>=1,<2``."""
-
-    distribution: str
-    range: str
-
-    def admits(self, version: str) -> bool:
-        """Whether the version is in the range."""
-        for part in filter(None, self.range.split(",")):
-            sign = next(sign for sign in _COMPARISONS if part.startswith(sign))
-            if not _COMPARISONS[sign](_release(version), _release(part.removeprefix(sign))):
-                return False
-        return True
-
 
 class Row(NamedTuple):
     """One framework in the table of `status`."""
@@ -73,7 +50,7 @@ def status() -> Status:
 
 def _row(name: str, home: str) -> Row:
     tested = of(name, home)
-    installed = _installed(tested.distribution) if tested else None
+    installed = _installed(tested)
     framework = options.frameworks.get(name)
     if tested and installed is None:
         state = "off: not installed"
@@ -85,32 +62,36 @@ def _row(name: str, home: str) -> Row:
         state = "off: version outside the tested range"
     else:
         state = "on" if framework.loaded() else "on, when imported"
-    return Row(name, installed or "-", tested.range if tested else "-", state)
+    return Row(name, installed or "-", _range(tested) if tested else "-", state)
 
 
 def problem(name: str, home: str) -> str:
     """What is wrong with the installed version of a framework; nothing if it was tested."""
     tested = of(name, home)
-    installed = _installed(tested.distribution) if tested else None
-    if tested is None or installed is None or tested.admits(installed):
+    installed = _installed(tested)
+    if tested is None or installed is None:
         return ""
-    return f"{tested.distribution} {installed} is outside the tested range {tested.range}"
+    if tested.specifier.contains(installed, prereleases=True):
+        return ""
+    return f"{tested.name} {installed} is outside the tested range {_range(tested)}"
 
 
-def of(name: str, home: str) -> Tested | None:
-    """The requirement of the framework's extra that has an upper end; None if it is not known."""
-    tested = []
-    for distribution in _distributions(name, home):
-        for requirement in distribution.requires or ():
-            what, _, marker = requirement.partition(";")
-            if marker.replace('"', "'").strip() == f"extra == '{name}'":
-                what = what.replace(" ", "").replace("(", "").replace(")", "")
-                end = next((i for i, sign in enumerate(what) if sign in "<>=!~["), len(what))
-                first = what[end:].rpartition("]")[2]
-                low_first = sorted(filter(None, first.split(",")), key=lambda p: p[0] != ">")
-                tested.append(Tested(what[:end], ",".join(low_first)))
-    # Builders sort them. What comes with the framework has no upper end.
-    return next((one for one in tested if "<" in one.range), tested[0] if tested else None)
+def of(name: str, home: str) -> Requirement | None:
+    """What the framework's extra asks for of the framework itself; None if it is not known.
+
+    That is the requirement with an upper end: what merely comes with a framework has none. Of
+    several, such as builds of the same framework, the installed one counts.
+    """
+    wanted = [
+        requirement
+        for distribution in _distributions(name, home)
+        for requirement in map(Requirement, distribution.requires or ())
+        if requirement.marker
+        and not requirement.marker.evaluate({"extra": ""})
+        and requirement.marker.evaluate({"extra": name})
+    ]
+    tested = [one for one in wanted if "<" in str(one.specifier)] or wanted
+    return next(filter(_installed, tested), tested[0] if tested else None)
 
 
 def _distributions(name: str, home: str) -> list[metadata.Distribution]:
@@ -124,23 +105,13 @@ def _distributions(name: str, home: str) -> list[metadata.Distribution]:
     return [entry.dist for entry in found if entry.dist is not None]
 
 
-def _installed(distribution: str) -> str | None:
+def _installed(requirement: Requirement | None) -> str | None:
     try:
-        return metadata.version(distribution)
+        return metadata.version(requirement.name) if requirement else None
     except metadata.PackageNotFoundError:
         return None
 
 
-def _release(version: str) -> tuple[int, ...]:
-    """The numbers of a version, without zeros at the end: ``1.4.0rc1`` gives (1, 4)."""
-    numbers: list[int] = []
-    for part in version.strip().split("."):
-        digits = part[: next((i for i, sign in enumerate(part) if not sign.isdigit()), len(part))]
-        if not digits:
-            break
-        numbers.append(int(digits))
-        if digits != part:
-            break
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    return tuple(numbers)
+def _range(requirement: Requirement) -> str:
+    """The range as people write it, the lower end first."""
+    return ",".join(sorted(map(str, requirement.specifier), key=lambda part: part[0] != ">"))
