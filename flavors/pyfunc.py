@@ -13,8 +13,13 @@ from flavors.enforcement import enforce, enforce_params
 from flavors.model import Model
 from flavors.uris import local_path
 
-# What an artifact names as its loader is only looked up here, never imported.
-LOADERS = {"mlflow.sklearn": "flavors.sklearn"}
+# What an artifact names as its loader is only looked up here, never imported: the flavors that
+# have a file in this package and define `load_pyfunc`.
+LOADERS = {
+    f"mlflow.{file.stem}": f"flavors.{file.stem}"
+    for file in sorted(Path(__file__).parent.glob("*.py"))
+    if b"\ndef load_pyfunc(" in file.read_bytes()
+}
 
 
 class PyFuncModel:

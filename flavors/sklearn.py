@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from core_client.exceptions import MlflowException, invalid
-from flavors import environment, example, formats, trust
+from core_client.exceptions import invalid
+from flavors import environment, formats, package
 from flavors.log import Saved, log, no_registry
-from flavors.model import MLMODEL, Model, ModelInfo, to_yaml
-from flavors.signature import ModelSignature, infer_signature
+from flavors.model import Model, ModelInfo
+from flavors.signature import ModelSignature
 from flavors.uris import local_path
 
 if TYPE_CHECKING:
@@ -22,15 +20,6 @@ if TYPE_CHECKING:
 PREDICT_FUNCTIONS = (
     "predict", "predict_proba", "predict_log_proba", "predict_joint_log_proba", "score"
 )  # fmt: skip
-
-
-class Extras(NamedTuple):
-    """All of a saved model that does not depend on the format."""
-
-    model: Model
-    environment: environment.Given
-    files: dict[str, bytes]  # input example and code
-    predict: str | None
 
 
 def save_model(
@@ -71,17 +60,19 @@ def save_model(
     Raises:
         MlflowException: the folder is in use, or the model cannot be saved; nothing is left then.
     """
-    folder = Path(path)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise MlflowException(f"'{path}' is in use. Save the model to a new folder.")
-    extras = _extras(
-        sk_model, mlflow_model or Model(), conda_env, code_paths, signature, input_example,
-        pip_requirements, extra_pip_requirements, pyfunc_predict_fn, metadata,
-    )  # fmt: skip
     formats.check(serialization_format)
-    saved = _saved(extras, formats.dump(sk_model, serialization_format, skops_trusted_types))
-    folder.mkdir(parents=True, exist_ok=True)
-    saved.write(folder)
+    predict = _predict_method(sk_model, pyfunc_predict_fn)
+    extras = package.extras(
+        mlflow_model or Model(), predict, conda_env=conda_env, code_paths=code_paths,
+        signature=signature, input_example=input_example, pip_requirements=pip_requirements,
+        extra_pip_requirements=extra_pip_requirements, metadata=metadata,
+    )  # fmt: skip
+
+    def saved() -> Saved:
+        dump = formats.dump(sk_model, serialization_format, skops_trusted_types)
+        return _saved(extras, dump, pyfunc_predict_fn if predict else None)
+
+    package.write(saved, path)
 
 
 def log_model(
@@ -128,24 +119,26 @@ def log_model(
         MlflowException: the model cannot be saved; nothing is left of it then.
     """
     no_registry(registered_model_name=registered_model_name, model_id=model_id)
-    facts = {"params": params, "tags": tags, "model_type": model_type, "step": step}
-    kept = {key: dict(v) if isinstance(v, Mapping) else v for key, v in facts.items() if v}
-    extras = _extras(
-        sk_model, Model(), conda_env, code_paths, signature, input_example,
-        pip_requirements, extra_pip_requirements, pyfunc_predict_fn, {**(metadata or {}), **kept},
-    )  # fmt: skip
     formats.check(serialization_format)
+    kept = package.facts(params=params, tags=tags, model_type=model_type, step=step)
+    predict = _predict_method(sk_model, pyfunc_predict_fn)
+    extras = package.extras(
+        Model(), predict, conda_env=conda_env, code_paths=code_paths, signature=signature,
+        input_example=input_example, pip_requirements=pip_requirements,
+        extra_pip_requirements=extra_pip_requirements, metadata={**(metadata or {}), **kept},
+    )  # fmt: skip
     dump = formats.dump(sk_model, serialization_format or formats.CLOUDPICKLE, skops_trusted_types)
+    name_of_predict = pyfunc_predict_fn if predict else None
 
     def improve() -> Saved | None:
         better = formats.safer(dump, skops_trusted_types)
-        return better and _saved(extras, better)
+        return better and _saved(extras, better, name_of_predict)
 
     return log(
         run,
         name or artifact_path or "model",
         extras.model,
-        lambda: _saved(extras, dump),
+        lambda: _saved(extras, dump, name_of_predict),
         improve if serialization_format is None else None,
     )
 
@@ -181,92 +174,28 @@ def load_pyfunc(folder: Path, model: Model, trusted: bool) -> tuple[Any, Callabl
 
 def _load(folder: Path, model: Model, trusted: bool) -> Any:
     about = model.flavor("sklearn")
-    data_file = str(about.get("pickled_model", "model.pkl"))
-    code = [path.relative_to(folder).as_posix() for path in _code_files(folder / "code")]
-    contents = trust.read(folder, [data_file, *code])
-    trusted = trusted or contents.ours
-    if trusted:
-        trust.importable({name: contents.files[name] for name in code})
+    data, trusted = package.read(folder, str(about.get("pickled_model", "model.pkl")), trusted)
     format = str(about.get("serialization_format", formats.PICKLE))
-    return formats.load(folder, contents.files[data_file], format, trusted)
+    return formats.load(folder, data, format, trusted)
 
 
-def _extras(
-    sk_model: Any,
-    model: Model,
-    conda_env: dict[str, Any] | str | None,
-    code_paths: Sequence[str] | None,
-    signature: ModelSignature | bool | None,
-    input_example: Any,
-    pip_requirements: Sequence[str] | str | None,
-    extra_pip_requirements: Sequence[str] | str | None,
-    pyfunc_predict_fn: str,
-    metadata: dict[str, Any] | None,
-) -> Extras:
-    if pyfunc_predict_fn not in PREDICT_FUNCTIONS:
-        raise invalid(f"pyfunc_predict_fn={pyfunc_predict_fn!r} is not one of {PREDICT_FUNCTIONS}.")
-    predict = pyfunc_predict_fn if hasattr(sk_model, pyfunc_predict_fn) else None
-    files = _code(code_paths or ())
-    if input_example is not None:
-        encoded = example.encode(input_example)
-        files.update(encoded.files)
-        model.saved_input_example_info = encoded.about
-        if signature is None and predict is not None:
-            data, params = example.split(input_example)
-            signature = infer_signature(data, getattr(sk_model, predict)(data), params)
-    if isinstance(signature, ModelSignature):
-        model.signature = signature
-    model.metadata = metadata or model.metadata
-    wanted = environment.given(pip_requirements, extra_pip_requirements, conda_env)
-    return Extras(model, wanted, files, predict)
+def _predict_method(sk_model: Any, name: str) -> Callable[[Any], Any] | None:
+    if name not in PREDICT_FUNCTIONS:
+        raise invalid(f"pyfunc_predict_fn={name!r} is not one of {PREDICT_FUNCTIONS}.")
+    return getattr(sk_model, name, None)
 
 
-def _saved(extras: Extras, dump: formats.Dump) -> Saved:
+def _saved(extras: package.Extras, dump: formats.Dump, predict: str | None) -> Saved:
     """The model in one format, with all files around it."""
     import sklearn
 
-    code = [name for name in extras.files if name.startswith("code/")]
-    code_folder = "code" if code else None
-    flavors: dict[str, dict[str, Any]] = {
-        "sklearn": {
-            "pickled_model": dump.file,
-            "sklearn_version": sklearn.__version__,
-            "serialization_format": dump.format,
-            "code": code_folder,
-            "skops_trusted_types": dump.untrusted or None,
-        }
+    about = {
+        "pickled_model": dump.file,
+        "sklearn_version": sklearn.__version__,
+        "serialization_format": dump.format,
+        "skops_trusted_types": dump.untrusted or None,
     }
-    if extras.predict is not None:
-        python: dict[str, Any] = {
-            "loader_module": "mlflow.sklearn",
-            "model_path": dump.file,
-            "predict_fn": extras.predict,
-            "python_version": environment.PYTHON,
-            "env": {"conda": environment.CONDA, "virtualenv": environment.PYTHON_ENV},
-        }
-        flavors["python_function"] = python | ({"code": code_folder} if code else {})
+    loader = None if predict is None else {"model_path": dump.file, "predict_fn": predict}
     needed = ["mlflow", "scikit-learn", *([dump.format] if dump.format != formats.PICKLE else [])]
     found = environment.requirements(dump.modules, needed)
-    signed = {dump.file: dump.data, **{name: extras.files[name] for name in code}}
-    files = {**extras.files, **signed, **environment.files(extras.environment, found)}
-    files |= trust.signature(signed)
-    size = sum(len(data) for data in files.values())
-    model = msgspec.structs.replace(extras.model, flavors=flavors, model_size_bytes=size)
-    return Saved(model, {**files, MLMODEL: to_yaml(model.to_dict()).encode()})
-
-
-def _code(paths: Sequence[str]) -> dict[str, bytes]:
-    """Files of code to keep with the model, by their path in its folder."""
-    files = {}
-    for given in paths:
-        path = Path(given).absolute()
-        if not path.exists():
-            raise invalid(f"code_paths: '{given}' does not exist.")
-        for file in [path] if path.is_file() else _code_files(path):
-            files[f"code/{file.relative_to(path.parent).as_posix()}"] = file.read_bytes()
-    return files
-
-
-def _code_files(folder: Path) -> list[Path]:
-    found = sorted(path for path in folder.rglob("*") if path.is_file())
-    return [path for path in found if "__pycache__" not in path.parts]
+    return package.complete(extras, {dump.file: dump.data}, "sklearn", about, loader, found)

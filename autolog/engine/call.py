@@ -31,18 +31,23 @@ class Call:
         instance: `self` of a method, the class for a class method, None for a function.
         function: the name of the function or method.
         options: the keywords of the framework's `autolog(...)`, as attributes.
+        outer: the recorded call that this one is nested in, of whatever framework, or None.
+        whole: the call that this one is part of (see `on`), or None.
     """
 
     __slots__ = (
-        "_arguments", "_changes", "_session", "_site", "_wrapped",
-        "function", "given", "instance", "options",
+        "_arguments", "_changes", "_scope", "_session", "_site", "_wrapped",
+        "function", "given", "instance", "options", "outer", "whole",
     )  # fmt: skip
 
     def __init__(
         self, session: Session, site: Site, wrapped: Callable[..., Any], instance: Any,
-        args: tuple[Any, ...], kwargs: dict[str, Any],
+        args: tuple[Any, ...], kwargs: dict[str, Any], whole: Call | None = None,
     ) -> None:  # fmt: skip
         self.instance, self.function, self.options = instance, site.name, session.options
+        self.outer = session.parent.call if session.parent is not None else None
+        self.whole = whole
+        self._scope: str | None = None
         self._session, self._site, self._wrapped = session, site, wrapped
         self.given = args, kwargs
         self._arguments: Mapping[str, Any] | None = None
@@ -98,6 +103,30 @@ class Call:
         """The active run, or else a new one that ends with the call."""
         return self._session.run
 
+    def scope(self, class_name: str) -> Recorder:
+        """The recorder for one training, as `Recorder.scope`.
+
+        Frameworks that see the same fit of the same estimator share it, and so do the parts.
+
+        Args:
+            class_name: of what is trained.
+        """
+        if self._scope is None:
+            outer = self.outer
+            same = outer is not None and self.instance is not None
+            same = same and outer.instance is self.instance  # type: ignore[union-attr]
+            shared = outer if same else self.whole
+            recorder = shared.scope(class_name) if shared else self.run.scope(class_name)
+            self._scope = recorder.prefix
+        return self.run.within(self._scope)
+
+    @property
+    def home(self) -> str | None:
+        """The framework, among those switched on, that the instance's class comes from."""
+        from autolog.engine.options import home_of
+
+        return home_of(type(self.instance))
+
     @property
     def caller(self) -> FrameType:
         """The frame of the user's code that made the call."""
@@ -135,14 +164,15 @@ class Recording(Hook):
 
     Args:
         handler: the generator function that was decorated.
+        part_of: as for `on`.
         hook: as for `Hook`.
     """
 
     framework: Framework
 
-    def __init__(self, handler: Handler, *hook: Any) -> None:
+    def __init__(self, handler: Handler, part_of: Handler | None, *hook: Any) -> None:
         super().__init__(*hook)
-        self.handler = handler
+        self.handler, self.part_of = handler, part_of
 
     @property
     def declared_as(self) -> tuple[str, ...]:
@@ -160,8 +190,11 @@ class Recording(Hook):
     ) -> Any:  # fmt: skip
         """Make the call, with the handler's code before and after it."""
         parent = current.get()
+        whole = None
         if parent is not None and self.framework.name in parent.frameworks:
-            return wrapped(*args, **kwargs)
+            whole = self._whole(parent)
+            if whole is None:
+                return wrapped(*args, **kwargs)
         options = self.framework.options
         if options is None or silent_process():
             return wrapped(*args, **kwargs)
@@ -170,7 +203,7 @@ class Recording(Hook):
         try:
             if excluded(options, parent):
                 return wrapped(*args, **kwargs)
-            call = Call(session, site, wrapped, instance, args, kwargs)
+            call = session.call = Call(session, site, wrapped, instance, args, kwargs, whole)
             generator = None
             try:
                 generator, args, kwargs = _before(self.handler, call, session)
@@ -192,6 +225,14 @@ class Recording(Hook):
             return result
         finally:
             current.reset(token)
+
+    def _whole(self, parent: Session) -> Call | None:
+        """The call of the same framework around this one, if this one is declared a part of it."""
+        around = parent.within(self.framework.name)
+        call = around.call if around is not None else None
+        hook = call._site.hook if call is not None else None
+        is_part = isinstance(hook, Recording) and hook.handler is self.part_of
+        return call if is_part else None
 
 
 def _before(

@@ -116,7 +116,12 @@ _by_global: ContextVar[bool] = ContextVar("autolog_by_global", default=False)
 
 
 def on(
-    module: str, path: str, *, also: Sequence[str] = (), subclasses: bool = False
+    module: str,
+    path: str,
+    *,
+    also: Sequence[str] = (),
+    subclasses: bool = False,
+    part_of: Handler | None = None,
 ) -> Callable[[H], H]:
     """Record the calls of one function or method with the decorated handler.
 
@@ -128,10 +133,13 @@ def on(
         path: its name there, such as ``train`` or ``BaseEstimator.fit``.
         also: further modules that hold a copy of it.
         subclasses: the methods of all subclasses too, whoever defines them, now or later.
+        part_of: the handler of another hook of the framework, whose function calls this one for
+            a part of its work: such a call is recorded too. Other calls that a recorded call of
+            the same framework makes are not.
     """
 
     def declare(handler: H) -> H:
-        new = Recording(handler, module, path, also, subclasses)
+        new = Recording(handler, part_of, module, path, also, subclasses)
         with hook.lock:
             # The framework's file may be loaded again: its new handlers replace the old ones.
             old = [one for one in _declared if one.declared_as == new.declared_as]
@@ -205,6 +213,15 @@ def disable_all() -> None:
             framework.own = framework.shared = None
             framework.apply()
         _carry()
+
+
+def home_of(cls: type) -> str | None:
+    """The framework, among those switched on, whose package defines the class or a base of it."""
+    for base in cls.__mro__:
+        framework = frameworks.get(base.__module__.partition(".")[0])
+        if framework is not None and framework.options is not None:
+            return framework.name
+    return None
 
 
 def built_in() -> Iterator[str]:

@@ -39,7 +39,7 @@ class Site:
         """The signature of what is called, without self; worked out once per function."""
         function = getattr(wrapped, "__func__", wrapped)
         if self._known is None or self._known[0] is not function:
-            self._known = function, inspect.signature(wrapped)
+            self._known = function, _signature(wrapped)
         return self._known[1]
 
     def layer(self, wrapped: Any) -> Layer:
@@ -59,6 +59,29 @@ class Site:
         layer = Layer(wrapped, call)
         layer._self_site = self
         return layer
+
+
+def _signature(wrapped: Callable[..., Any]) -> inspect.Signature:
+    """The function's signature. A decorator that still takes by position what the function itself
+    takes by keyword only (and warns) is taken at its word.
+    """
+    signature = inspect.signature(wrapped)
+    kinds = {one.kind for one in signature.parameters.values()}
+    while isinstance(wrapped, (Layer, BoundLayer)):
+        wrapped = wrapped.__wrapped__
+    outermost = inspect.signature(wrapped, follow_wrapped=False).parameters.values()
+    if inspect.Parameter.VAR_POSITIONAL in kinds or not any(
+        one.kind is one.VAR_POSITIONAL for one in outermost
+    ):
+        return signature
+    by_position = [
+        one.replace(kind=one.POSITIONAL_OR_KEYWORD) if one.kind is one.KEYWORD_ONLY else one
+        for one in signature.parameters.values()
+    ]
+    try:
+        return signature.replace(parameters=by_position)
+    except ValueError:  # one without a default after one with: never taken by position
+        return signature
 
 
 class BoundLayer(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]

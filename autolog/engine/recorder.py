@@ -57,6 +57,10 @@ class Recorder:
             first, nth = not counts, counts.get(class_name, 0) + 1
             counts[class_name] = nth
         prefix = "" if first else f"{class_name}." if nth == 1 else f"{class_name}-{nth}."
+        return self.within(prefix)
+
+    def within(self, prefix: str) -> Recorder:
+        """The recorder whose names begin with `prefix`."""
         return Recorder(self.run, self.framework, self.silent, prefix)
 
     def log_param(self, key: str, value: Any) -> None:

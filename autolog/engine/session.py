@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from autolog.engine.call import Call
     from autolog.engine.options import Options
     from autolog.engine.patch import Site
     from autolog.engine.recorder import Recorder
@@ -64,10 +65,11 @@ class Session:
         parent: the session of another framework's call that this one is nested in.
     """
 
-    __slots__ = ("_recorder", "_run", "framework", "frameworks", "options", "parent")
+    __slots__ = ("_recorder", "_run", "call", "framework", "frameworks", "options", "parent")
 
     def __init__(self, framework: str, options: Options, parent: Session | None) -> None:
         self.framework, self.options, self.parent = framework, options, parent
+        self.call: Call | None = None  # what is being recorded
         outer = parent.frameworks if parent is not None else frozenset[str]()
         self.frameworks: frozenset[str] = outer | {framework}  # calls of these are silent below
         self._recorder: Recorder | None = None
@@ -85,7 +87,8 @@ class Session:
                 from core_client import fluent
 
                 extra = self.options.get("extra_tags") or {}
-                tags = {**extra, "mlflow.autologging": self.framework}
+                home = self.call.home if self.call is not None else None
+                tags = {**extra, "mlflow.autologging": home or self.framework}
                 run = self._run = fluent.start_run(tags=tags)
             self._recorder = Recorder(run, self.framework, self.silent)
         return self._recorder
@@ -94,6 +97,12 @@ class Session:
     def silent(self) -> bool:
         """Whether the user wants no warnings of the framework's autologging."""
         return bool(self.options.get("silent"))
+
+    def within(self, framework: str) -> Session | None:
+        """The innermost session of that framework: this one, or one around it."""
+        if self.framework == framework or self.parent is None:
+            return self if self.framework == framework else None
+        return self.parent.within(framework)
 
     def run_name(self) -> str:
         """The name of the run written to so far, empty if there is none."""

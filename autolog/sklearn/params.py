@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # Code of these distributions leaves the data it is given alone.
-TRUSTED = ("sklearn", "numpy", "scipy", "builtins")
+TRUSTED = ("sklearn", "xgboost", "lightgbm", "numpy", "scipy", "builtins")
 
 MOST_ITEMS = 1000  # of a list, dict, ...; its text would be cut anyway
 

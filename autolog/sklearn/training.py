@@ -45,7 +45,10 @@ class Training:
         self.estimator = call.instance
         self.options = call.options
         self.name = type(self.estimator).__name__
-        self.run = run or call.run.scope(self.name)
+        # Where another framework knows the estimator better, such as a boosted tree's, that one
+        # records params, datasets and model; what scikit-learn adds are scores and figures.
+        self.at_home = call.home in (None, "sklearn")
+        self.run = run or call.scope(self.name)
         self.searching = params.is_search(self.estimator)
         self.params = params.values(self.estimator, deep=not self.searching)
         self.X, self.y, self.weight = data_of(call.arguments, self.estimator)
@@ -65,11 +68,12 @@ class Training:
     def before(self) -> None:
         """Params, tags and the dataset."""
         with no_warnings():
-            with self._part("params"):
-                self.run.log_params(params.texts(self.params))
+            if self.at_home:
+                with self._part("params"):
+                    self.run.log_params(params.texts(self.params))
             with self._part("tags"):
                 self.run.set_tags(estimator_tags(self.estimator))
-            if self.options.log_datasets:
+            if self.options.log_datasets and self.at_home:
                 with self._part("dataset"):
                     self._log_dataset()
 
@@ -92,7 +96,7 @@ class Training:
         with no_warnings():
             with self._part("training metrics"):
                 outcome = self.log_scores()
-            if self.options.log_models:
+            if self.options.log_models and self.at_home:
                 with self._part("model"):
                     self._log_models(outcome)
             if self.searching:

@@ -63,6 +63,41 @@ def test_arguments_have_names_and_defaults(toy: Toy, args: Any, kwargs: Any) -> 
     assert seen == expected | named | kwargs
 
 
+def test_arguments_that_a_decorator_still_takes_by_position(toy: Toy) -> None:
+    """A library that has made arguments keyword-only, and warns for a while before it refuses."""
+    toy.write(
+        "toylib.lenient",
+        """
+        import functools
+
+        def lenient(function):
+            @functools.wraps(function)
+            def inner(*args, **kwargs):
+                kwargs.update(zip(("a", "b", "callbacks"), args))
+                return function(**kwargs)
+            return inner
+
+        @lenient
+        def train(a, *, b=1, callbacks=None):
+            return a, b, callbacks
+        """,
+    )
+
+    @toy.on("train", "toylib.lenient")
+    def train(call: Any) -> Iterator[None]:
+        call.run.log_params({"a": call.arguments["a"], "b": call.arguments["b"]})
+        call.append("callbacks", "ours")
+        yield
+
+    toy.autolog()
+    lenient = toy.load("toylib.lenient")
+    users = ["mine"]
+    assert lenient.train(2, 3, users) == (2, 3, ["mine", "ours"])
+    assert lenient.train(2, b=3) == (2, 3, ["ours"])
+    assert users == ["mine"]
+    assert [run.data.params for run in runs()] == [{"a": "2", "b": "3"}] * 2
+
+
 def test_arguments_are_read_only(toy: Toy, faults: Faults) -> None:
     @toy.on("train", "toylib.training")
     def train(call: Any) -> Iterator[None]:

@@ -121,6 +121,75 @@ def test_nested_calls_of_one_framework_are_silent(fits: Any) -> None:
     assert run.data.params == {"X of Meta": "outer"}
 
 
+def test_a_part_of_a_call_is_recorded_with_it(toy: Toy) -> None:
+    """As a wrapper's fit that hands the work to the library's own training function."""
+
+    @toy.on("Base.fit", subclasses=True)
+    def fit(call: Any) -> Iterator[None]:
+        call.scope(type(call.instance).__name__).log_param("X", call.arguments["X"])
+        yield
+
+    @toy.on("train", "toylib.training", part_of=fit)
+    def train(call: Any) -> Iterator[None]:
+        kind = "Booster" if call.whole is None else type(call.whole.instance).__name__
+        call.scope(kind).log_param("params", call.arguments["params"])
+        yield
+
+    toy.autolog()
+    base, training = toy.load("toylib.base"), toy.load("toylib.training")
+
+    class Wrapper(base.Base):  # type: ignore[misc]
+        def fit(self, X: Any) -> Any:
+            training.train(X)
+            return self
+
+    class Meta(base.Base):  # type: ignore[misc]
+        def fit(self, X: Any) -> Any:
+            return Wrapper().fit(X)
+
+    Wrapper().fit(1)
+    with autolog.start_run():
+        for X in (2, 3):
+            Wrapper().fit(X)
+        training.train(4)
+    Meta().fit(5)
+    one, several, meta = runs()
+    assert one.data.params == {"X": "1", "params": "1"}
+    assert several.data.params == {
+        "X": "2", "params": "2", "Wrapper-2.X": "3", "Wrapper-2.params": "3", "Booster.params": "4",
+    }  # fmt: skip
+    assert meta.data.params == {"X": "5", "params": "5"}
+
+
+def test_two_frameworks_that_see_one_fit_share_its_names(toy: Toy) -> None:
+    """As scikit-learn and a library whose estimators are scikit-learn's too."""
+
+    def seen_by(name: str) -> Any:
+        def fit(call: Any) -> Iterator[None]:
+            call.scope("Base").log_param(name, call.outer and call.outer.home)
+            yield
+
+        return fit
+
+    toy.on("Base.fit")(seen_by("one"))
+    on("toylib.base", "Base.fit")(seen_by("other"))
+    toy.autolog()
+    values = {"disable": False, "exclusive": False, "extra_tags": None, "silent": False}
+    configure("toylib", values)
+    base = toy.load("toylib.base")
+    with autolog.start_run():
+        base.Base().fit(1)
+        base.Base().fit(2)
+    base.Base().fit(3)
+    mine, own = runs()
+    assert {key.rpartition(".") for key in mine.data.params} == {
+        ("", "", "one"), ("", "", "other"), ("Base-2", ".", "one"), ("Base-2", ".", "other"),
+    }  # fmt: skip
+    # Whichever sees the fit first: the class is at home in `toylib`.
+    assert set(own.data.params.values()) == {"None", "toylib"}
+    assert own.data.tags["mlflow.autologging"] == "toylib"
+
+
 def test_a_handler_that_records_nothing_silences_what_is_below(toy: Toy) -> None:
     @toy.on("Base.fit", subclasses=True)
     def fit(call: Any) -> Iterator[None]:
