@@ -87,7 +87,7 @@ class ActiveRun:
         self.run_id = info.run_id
         self._destination = destination
         self._info = info
-        self._tags = dict(tags)
+        self.tags = dict(tags)
         self._params = dict(params)
         self._metric_keys: set[str] = set()
         self._append = destination.spool.append
@@ -165,7 +165,7 @@ class ActiveRun:
             run_name,
             {**(tags or {}), PARENT: self.run_id},
             start_time,
-            {key: text for key, text in self._tags.items() if key.startswith(source.PREFIXES)},
+            {key: text for key, text in self.tags.items() if key.startswith(source.PREFIXES)},
         )
 
     @property
@@ -183,7 +183,7 @@ class ActiveRun:
 
     def known(self) -> Run:
         """What this process knows of the run without a look at the store: no metrics."""
-        return Run(self._info, RunData({}, dict(self._params), dict(self._tags)))
+        return Run(self._info, RunData({}, dict(self._params), dict(self.tags)))
 
     @property
     def data(self) -> RunData:
@@ -252,12 +252,12 @@ class ActiveRun:
         values = {check_key(key, "tag"): tag_value(value, key) for key, value in tags.items()}
         if values:
             self._append(encode(Tags(self.run_id, values)) + b"\n")
-            self._tags.update(values)
+            self.tags.update(values)
 
     def delete_tag(self, key: str) -> None:
         """Take a note back."""
         self._append(encode(TagDeleted(self.run_id, check_key(key, "tag"))) + b"\n")
-        self._tags.pop(key, None)
+        self.tags.pop(key, None)
 
     def log_batch(
         self,
@@ -284,10 +284,16 @@ class ActiveRun:
         if events:
             self._append(b"".join(encode(event) + b"\n" for event in events))
             self._params.update(values)
-            self._tags.update(notes)
+            self.tags.update(notes)
 
     def log_inputs(self, datasets: Sequence[DatasetInput]) -> None:
         """Record which datasets the run used, and how."""
+        for dataset in datasets:
+            if not isinstance(dataset, DatasetInput):
+                raise invalid(
+                    f"log_inputs got a {type(dataset).__name__}. Give it DatasetInputs, or use "
+                    "log_input for a dataset alone."
+                )
         self._append(encode(Inputs(self.run_id, list(datasets))) + b"\n")
 
     def log_artifact(self, local_path: str | Path, artifact_path: str | None = None) -> None:
@@ -351,7 +357,7 @@ class ActiveRun:
         """Keep a table (dict of columns, or DataFrame) as JSON; adds rows if it is there."""
         kept = [self.artifacts.read(artifact_file)] if self.artifacts.has(artifact_file) else []
         self.log_bytes(content.of_table(data, *kept), artifact_file)
-        listed = json.loads(self._tags.get(TABLES, "[]"))
+        listed = json.loads(self.tags.get(TABLES, "[]"))
         entry = {"path": artifact_file, "type": "table"}
         if entry not in listed:
             self.set_tag(TABLES, json.dumps([*listed, entry]))
@@ -370,7 +376,7 @@ class ActiveRun:
         status = check_status(status)
         end_time = now() if end_time is None else whole_number(end_time, "end time")
         self._destination.spool.append_events(RunEnded(self.run_id, status, end_time))
-        if PARENT not in self._tags:  # else the parent's end does it for all its children
+        if PARENT not in self.tags:  # else the parent's end does it for all its children
             self._destination.spool.sync()
         self._info = msgspec.structs.replace(self._info, status=status, end_time=end_time)
         context.remove(self)

@@ -8,7 +8,7 @@ import pytest
 
 from core_client import fluent
 from core_client.client import Client
-from core_client.entities import Metric
+from core_client.entities import Dataset, Metric
 from core_client.exceptions import MlflowException
 
 
@@ -118,3 +118,14 @@ def test_a_store_must_be_known(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MlflowException, match=r"gopher://me:\*\*\*@host") as error:
         fluent.search_runs(output_format="list")
     assert "secret" not in str(error.value)
+
+
+def test_a_dataset_must_describe_itself() -> None:
+    with fluent.start_run() as run:
+        with pytest.raises(MlflowException, match=r"log_input got a list.*to_dict"):
+            fluent.log_input([1, 2, 3])
+        with pytest.raises(MlflowException, match="log_inputs got a Dataset"):
+            run.log_inputs([Dataset("d", "1", "local", "{}")])  # type: ignore[list-item]
+        with pytest.raises(MlflowException, match="same length"):
+            fluent.log_inputs([Dataset("d", "1", "local", "{}")], contexts=["train", "eval"])
+    assert fluent.get_run(run.run_id).inputs.dataset_inputs == []
