@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,8 +41,7 @@ def sync() -> Iterator[Synced]:
     """Send what is left for every store, one after the other. Safe to run at any time, anywhere."""
     for folder in sorted(path for path in (home() / "spool").glob("*") if path.is_dir()):
         uri = next((header.uri for header in _headers(folder)), None)
-        aside = [path for path in folder.iterdir() if path.suffix in (".refused", ".broken")]
-        if uri or aside:
+        if uri or _aside(folder):
             yield _sync(uri, folder)
 
 
@@ -57,15 +55,22 @@ def _sync(uri: str | None, folder: Path) -> Synced:
         waiting = [_why(header) for header in _headers(folder)]
     except MlflowException as error:
         problem = f"{error} All is kept in '{folder}'."
-    aside = [path for path in folder.iterdir() if path.suffix in (".refused", ".broken")]
-    return Synced(uri or "", folder, events, killed, problem, waiting, sorted(aside))
+    return Synced(uri or "", folder, events, killed, problem, waiting, _aside(folder))
+
+
+def _aside(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix in (".refused", ".broken"))
 
 
 def _headers(folder: Path) -> Iterator[Header]:
     for path in sorted(folder.glob("*" + SUFFIX)):
         # Gone: another process was faster. Broken: it is set aside when it is sent.
-        with contextlib.suppress(FileNotFoundError, msgspec.DecodeError), path.open("rb") as file:
-            yield msgspec.json.decode(file.readline(), type=Header)
+        try:
+            with path.open("rb") as file:
+                header = msgspec.json.decode(file.readline(), type=Header)
+        except (FileNotFoundError, msgspec.DecodeError):
+            continue
+        yield header
 
 
 def _why(header: Header) -> str:
