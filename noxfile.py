@@ -125,7 +125,7 @@ for extra in EXTRAS:
 def notebook(session: nox.Session) -> None:
     """The example notebook and all that shows itself, in a real kernel."""
     session.install("-e", ".[sklearn]", *group("test"), *group("notebook"))
-    pytest(session, "integration_tests/notebook")
+    pytest(session, "integration_tests/notebook", "tests/engine/test_notebook.py")
 
 
 @nox.session
