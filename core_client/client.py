@@ -9,7 +9,7 @@ from typing import Any
 from core_client import settings
 from core_client.artifacts import Artifacts
 from core_client.checks import check_experiment_name, check_key, check_status, tag_value
-from core_client.destination import destination
+from core_client.destination import START_WAIT, destination
 from core_client.entities import (
     DatasetInput,
     Experiment,
@@ -138,9 +138,14 @@ class Client:
         """Begin a run without making it the active one; end it with `set_terminated`."""
         experiment = self._destination.experiment(str(experiment_id))
         run = ActiveRun.begin(
-            self._destination, experiment.experiment_id, run_name, tags, start_time
+            self._destination,
+            experiment.experiment_id,
+            run_name,
+            tags,
+            start_time,
+            wait=START_WAIT,
         )
-        self._keep(run)
+        self._keep(run.run_id, run)
         return self.get_run(run.run_id)
 
     def get_run(self, run_id: str) -> Run:
@@ -330,7 +335,7 @@ class Client:
             run = ActiveRun.of(self._destination, run_id)
             if run.info.lifecycle_stage == LifecycleStage.DELETED:
                 raise invalid(f"Run {run_id} is deleted. Restore it with restore_run first.")
-            self._keep(run)
+            self._keep(run_id, run)
         return self._writers[run_id]
 
     def _experiment_event(self, experiment_id: str, make: Callable[[str], Event]) -> None:
@@ -338,7 +343,7 @@ class Client:
         self._destination.spool.append_events(make(experiment.experiment_id))
         self._destination.forget_experiments()
 
-    def _keep(self, run: ActiveRun) -> None:
+    def _keep(self, run_id: str, run: ActiveRun) -> None:
         if len(self._writers) >= MOST_WRITERS:
             self._writers.pop(next(iter(self._writers)))
-        self._writers[run.run_id] = run
+        self._writers[run_id] = run

@@ -10,14 +10,18 @@ import time
 
 from core_client import background
 from core_client.drain import Drain
-from core_client.entities import Experiment, LifecycleStage
+from core_client.entities import Experiment, LifecycleStage, RunInfo
 from core_client.events import ExperimentCreated
 from core_client.exceptions import MlflowException, invalid, missing
-from core_client.settings import absolute, without_password
+from core_client.settings import absolute, mode, scratch, without_password
 from core_client.spool import Spool
-from core_client.stores import check_uri, open_store
+from core_client.stores import check_uri, is_near, is_server, open_store
 from core_client.stores.base import Store
 
+# Seconds that a server may take to name a run: one that the user starts by hand, and one that a
+# training call opens, which is not to be slowed.
+START_WAIT = 1.0
+CALL_WAIT = 0.12
 EXIT_WAIT = 10.0  # seconds that the end of the process may wait for the store
 
 
@@ -57,6 +61,40 @@ class Destination:
             self.drain.flush()  # without the background's figures: they make no experiments
             self._remember(self.store().get_experiment(experiment_id))
         return self._experiments[experiment_id]
+
+    @property
+    def near(self) -> bool:
+        """Whether the store answers at once, so that the training thread may ask it."""
+        return is_near(self.uri)
+
+    def named_by_server(self, run_id: str, wait: float) -> RunInfo | None:
+        """A run that was begun here, as the server has it, which gives runs their ids.
+
+        Args:
+            run_id: its id here.
+            wait: seconds that the server may take.
+
+        Returns:
+            None if there is no server, or it has not answered in time: it will be told later.
+
+        Raises:
+            MlflowException: it does not take the run, or cannot be asked as things are set.
+        """
+        if not is_server(self.uri) or mode() == "offline":
+            return None
+        store = self.store()
+        try:
+            self.drain.flush(wait)
+        except MlflowException:
+            return None
+        found = store.started(run_id)
+        if found is None:
+            raise invalid(f"'{without_password(self.uri)}' did not take the run; see its warning.")
+        return found
+
+    def started(self, run_id: str) -> RunInfo | None:
+        """The same without a look at the server: None if it has not named the run yet."""
+        return self._store.started(run_id) if self._store else None
 
     def known_experiment(self, experiment_id: str) -> Experiment | None:
         """The same without a look at the store."""
@@ -124,7 +162,7 @@ _left_to_the_parent: list[Store | None] = []
 
 def destination(uri: str) -> Destination:
     """The destination for a tracking URI, the same object each time."""
-    full = absolute(uri)
+    full = absolute(uri) if mode() != "disabled" else f"sqlite:///{scratch()}/mlflow.db"
     # setdefault is atomic: two threads get the same one, whoever came first.
     return _destinations.get(full) or _destinations.setdefault(full, Destination(full))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from core_client.events import RunEnded, encode
 from core_client.exceptions import MlflowException, StoreUnavailable
 from core_client.report import warn
 from core_client.segment import SUFFIX, Segment
-from core_client.settings import without_password
+from core_client.settings import mode, without_password
 from core_client.spool import Spool
 from core_client.stores.base import Refused, Store
 
@@ -59,6 +60,8 @@ class Drain:
 
     def notify(self) -> None:
         """The spool has grown."""
+        if mode() == "offline":
+            return
         with self._changed:
             self._news = True
             self._wake()
@@ -73,6 +76,8 @@ class Drain:
             StoreUnavailable: not in time, or the store cannot be reached; all is kept.
             MlflowException: the store cannot be used as it is; all is kept.
         """
+        if mode() == "offline":
+            raise StoreUnavailable("AUTOLOG_MODE=offline keeps everything here for now.")
         with self._changed:
             self._asked += 1
             ticket = self._asked
@@ -126,9 +131,9 @@ class Drain:
                 self._changed.wait_for(lambda: self._asked > self._answered, rest)
                 asked, self._news = self._asked, False
                 wanted = asked > self._answered
-            began = time.monotonic()
+            began = time.thread_time()  # waiting for a disk or a server costs the training nothing
             failure = self._round(wanted)
-            spent = time.monotonic() - began
+            spent = time.thread_time() - began
             with self._changed:
                 self._answered, self._failure = asked, failure
                 self._news = self._news or failure is not None
@@ -136,7 +141,8 @@ class Drain:
                 if self._closing and not self._news and self._asked == asked:
                     self._closing, self._thread = False, None
                     return
-            rest = max(REST, spent * WORK_SHARE, min(2 * rest, LONGEST_REST) if failure else 0)
+            pause = min(2 * rest, LONGEST_REST) * random.uniform(0.7, 1.3) if failure else 0
+            rest = max(REST, spent * WORK_SHARE, pause)
 
     def _round(self, adopt: bool) -> MlflowException | None:
         try:
@@ -149,6 +155,8 @@ class Drain:
             failure = error
         except Exception as error:  # noqa: BLE001 - no fault may end the thread that keeps data
             failure = MlflowException(f"{type(error).__name__}: {error}")
+        if self._failure is not None:
+            return failure  # an outage is told of once
         warn(
             f"Recording goes on, but nothing reaches '{without_password(self._spool.uri)}': "
             f"{failure} All is kept in '{self._spool.folder}'; "
@@ -185,12 +193,16 @@ class Drain:
     def _close_runs(self, segment: Segment, store: Store) -> int:
         ends = []
         for run_id in segment.open_runs:
-            with contextlib.suppress(MlflowException):  # a run that was refused has no end
+            try:
                 run = store.get_run(run_id).info
-                if run.status == RunStatus.RUNNING:
-                    # A file's time comes from a coarser clock than the run's.
-                    end_time = max(segment.last_write(), run.start_time)
-                    ends.append(RunEnded(run_id, RunStatus.KILLED, end_time))
+            except StoreUnavailable:
+                raise
+            except MlflowException:  # a run that was refused has no end
+                continue
+            if run.status == RunStatus.RUNNING:
+                # A file's time comes from a coarser clock than the run's.
+                end_time = max(segment.last_write(), run.start_time)
+                ends.append(RunEnded(run_id, RunStatus.KILLED, end_time))
         store.apply(ends)
         return len(ends)
 

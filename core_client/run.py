@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -12,6 +11,7 @@ import msgspec
 
 from core_client import context, source
 from core_client.artifacts import Artifacts
+from core_client.beginning import artifact_uri, first_event, known_from
 from core_client.checks import (
     check_key,
     check_status,
@@ -23,8 +23,6 @@ from core_client.checks import (
 from core_client.destination import Destination
 from core_client.entities import (
     DatasetInput,
-    Experiment,
-    LifecycleStage,
     Metric,
     Param,
     Run,
@@ -57,11 +55,6 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def artifact_uri(experiment: Experiment, run_id: str) -> str:
-    """Where a run of that experiment keeps its files."""
-    return f"{experiment.artifact_location.rstrip('/')}/{run_id}/artifacts"
-
-
 class ActiveRun(RunFiles):
     """A run being written. In a ``with`` statement it ends with the block, FAILED if that raises.
 
@@ -70,6 +63,7 @@ class ActiveRun(RunFiles):
         info: what is known of it; an empty `artifact_uri` is looked up when it is needed.
         tags: those it has.
         params: those it has; a param never changes its value.
+        start: its first event, if it was begun here: a server may have given it another id since.
     """
 
     def __init__(
@@ -78,8 +72,11 @@ class ActiveRun(RunFiles):
         info: RunInfo,
         tags: Mapping[str, str],
         params: Mapping[str, str] = {},
+        start: RunStarted | None = None,
     ) -> None:
         self.run_id = info.run_id
+        self._id = start.run_id if start else info.run_id  # as its events say
+        self._experiment_name = start.experiment_name if start else ""
         self._destination = destination
         self._info = info
         self.tags = dict(tags)
@@ -96,45 +93,32 @@ class ActiveRun(RunFiles):
         tags: Mapping[str, Any] | None = None,
         start_time: int | None = None,
         source_tags: Mapping[str, str] | None = None,
+        experiment_name: str = "",
+        wait: float = 0.0,
     ) -> ActiveRun:
         """Record the start of a new run.
 
         Args:
             destination: where it goes.
-            experiment_id: an experiment of that store.
+            experiment_id: an experiment of that store; empty if its name is given.
             run_name: a name for people; an adjective, a noun and a number by default.
             tags: further tags; they win over those that the system sets.
             start_time: ms since 1970, now by default.
             source_tags: who runs what code, found out by default.
+            experiment_name: the experiment by its name; the store creates it if it has to.
+            wait: seconds that a server may take to name the run; if it does not, the run has an
+                id of ours, which stands for the server's here.
+
+        Raises:
+            MlflowException: there cannot be such a run.
         """
-        given = {check_key(key, "tag"): tag_value(text, key) for key, text in (tags or {}).items()}
-        name = run_name or given.get("mlflow.runName") or source.random_name()
-        all_tags = {**(source_tags or source.tags()), **given, "mlflow.runName": name}
-        run_id = uuid.uuid4().hex
-        experiment = destination.known_experiment(experiment_id)
-        start = RunStarted(
-            run_id=run_id,
-            experiment_id=experiment_id,
-            experiment_name="",
-            run_name=name,
-            user_id=all_tags["mlflow.user"],
-            start_time=now() if start_time is None else whole_number(start_time, "start time"),
-            artifact_uri=artifact_uri(experiment, run_id) if experiment else "",
-            tags=all_tags,
+        time = now() if start_time is None else whole_number(start_time, "start time")
+        start = first_event(
+            destination, experiment_id, experiment_name, run_name, tags or {}, time, source_tags
         )
         destination.spool.append_events(start)
-        info = RunInfo(
-            run_id,
-            experiment_id,
-            name,
-            start.user_id,
-            RunStatus.RUNNING,
-            start.start_time,
-            None,
-            LifecycleStage.ACTIVE,
-            start.artifact_uri,
-        )
-        return cls(destination, info, all_tags)
+        info = destination.named_by_server(start.run_id, wait) if wait else None
+        return cls(destination, info or known_from(start), start.tags, start=start)
 
     @classmethod
     def of(cls, destination: Destination, run_id: str) -> ActiveRun:
@@ -144,7 +128,7 @@ class ActiveRun(RunFiles):
 
     def resume(self) -> None:
         """The run, begun elsewhere, is RUNNING again and ends in this process."""
-        self._destination.spool.append_events(RunResumed(self.run_id))
+        self._destination.spool.append_events(RunResumed(self._id))
         self._info = msgspec.structs.replace(self._info, status=RunStatus.RUNNING, end_time=None)
 
     def child(
@@ -161,15 +145,21 @@ class ActiveRun(RunFiles):
             {**(tags or {}), PARENT: self.run_id},
             start_time,
             {key: text for key, text in self.tags.items() if key.startswith(source.PREFIXES)},
+            "" if self._info.experiment_id else self._experiment_name,
         )
 
     @property
     def info(self) -> RunInfo:
         """The run's names, times and places."""
-        if not self._info.artifact_uri:
+        if not self._info.artifact_uri and self._destination.near:
             experiment = self._destination.experiment(self._info.experiment_id)
             uri = artifact_uri(experiment, self.run_id)
             self._info = msgspec.structs.replace(self._info, artifact_uri=uri)
+        elif not self._info.artifact_uri and (found := self._destination.started(self._id)):
+            # Known by now, without a question that might take its time. The id stays as it is.
+            self._info = msgspec.structs.replace(
+                self._info, artifact_uri=found.artifact_uri, experiment_id=found.experiment_id
+            )
         return self._info
 
     def stored(self) -> Run:
@@ -212,7 +202,7 @@ class ActiveRun(RunFiles):
             value = metric_value(value, key)
         step = 0 if step is None else whole_number(step, "step")
         timestamp = now() if timestamp is None else whole_number(timestamp, "timestamp")
-        self._append(encode(Metrics(self.run_id, timestamp, step, {key: writable(value)})) + b"\n")
+        self._append(encode(Metrics(self._id, timestamp, step, {key: writable(value)})) + b"\n")
 
     def log_metrics(
         self, metrics: Mapping[str, Any], step: int | None = None, timestamp: int | None = None
@@ -225,7 +215,7 @@ class ActiveRun(RunFiles):
         step = 0 if step is None else whole_number(step, "step")
         timestamp = now() if timestamp is None else whole_number(timestamp, "timestamp")
         if values:
-            self._append(encode(Metrics(self.run_id, timestamp, step, values)) + b"\n")
+            self._append(encode(Metrics(self._id, timestamp, step, values)) + b"\n")
 
     def log_param(self, key: str, value: Any) -> None:
         """Record an input of the run. Raises MlflowException if it has another value already."""
@@ -235,7 +225,7 @@ class ActiveRun(RunFiles):
         """Record several inputs, all or none."""
         values = self._new_params(params)
         if values:
-            self._append(encode(Params(self.run_id, values)) + b"\n")
+            self._append(encode(Params(self._id, values)) + b"\n")
             self._params.update(values)
 
     def set_tag(self, key: str, value: Any) -> None:
@@ -246,12 +236,12 @@ class ActiveRun(RunFiles):
         """Record several notes, all or none."""
         values = {check_key(key, "tag"): tag_value(value, key) for key, value in tags.items()}
         if values:
-            self._append(encode(Tags(self.run_id, values)) + b"\n")
+            self._append(encode(Tags(self._id, values)) + b"\n")
             self.tags.update(values)
 
     def delete_tag(self, key: str) -> None:
         """Take a note back."""
-        self._append(encode(TagDeleted(self.run_id, check_key(key, "tag"))) + b"\n")
+        self._append(encode(TagDeleted(self._id, check_key(key, "tag"))) + b"\n")
         self.tags.pop(key, None)
 
     def log_batch(
@@ -265,7 +255,7 @@ class ActiveRun(RunFiles):
         notes = {check_key(tag.key, "tag"): tag_value(tag.value, tag.key) for tag in tags}
         events: list[Metrics | Params | Tags] = [
             Metrics(
-                self.run_id,
+                self._id,
                 whole_number(point.timestamp, "timestamp"),
                 whole_number(point.step, "step"),
                 {check_key(point.key, "metric"): writable(metric_value(point.value, point.key))},
@@ -273,9 +263,9 @@ class ActiveRun(RunFiles):
             for point in metrics
         ]
         if values:
-            events.append(Params(self.run_id, values))
+            events.append(Params(self._id, values))
         if notes:
-            events.append(Tags(self.run_id, notes))
+            events.append(Tags(self._id, notes))
         if events:
             self._append(b"".join(encode(event) + b"\n" for event in events))
             self._params.update(values)
@@ -289,7 +279,7 @@ class ActiveRun(RunFiles):
                     f"log_inputs got a {type(dataset).__name__}. Give it DatasetInputs, or use "
                     "log_input for a dataset alone."
                 )
-        self._append(encode(Inputs(self.run_id, list(datasets))) + b"\n")
+        self._append(encode(Inputs(self._id, list(datasets))) + b"\n")
 
     def end(self, status: str = RunStatus.FINISHED, end_time: int | None = None) -> None:
         """The run is over; what it recorded is on the disk when this returns.
@@ -300,7 +290,7 @@ class ActiveRun(RunFiles):
         """
         status = check_status(status)
         end_time = now() if end_time is None else whole_number(end_time, "end time")
-        self._destination.spool.append_events(RunEnded(self.run_id, status, end_time))
+        self._destination.spool.append_events(RunEnded(self._id, status, end_time))
         if PARENT not in self.tags:  # else the parent's end does it for all its children
             self._destination.spool.sync()
         self._info = msgspec.structs.replace(self._info, status=status, end_time=end_time)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 from pathlib import Path
 
-from core_client.exceptions import MlflowException
+from core_client.exceptions import MlflowException, invalid
 
 DEFAULT_TRACKING_URI = "sqlite:///mlflow.db"
 DEFAULT_EXPERIMENT_ID = "0"
@@ -20,9 +21,43 @@ MAX_BATCH_TAGS = 100
 MAX_BATCH_METRICS = 1000
 
 
+MODES = ("online", "offline", "disabled")
+
+
+def mode() -> str:
+    """``AUTOLOG_MODE``: whether what is recorded is sent at once (``online``), kept until
+    `autolog sync` (``offline``), or forgotten with the process (``disabled``)."""
+    chosen = os.environ.get("AUTOLOG_MODE") or "online"
+    if chosen not in MODES:
+        raise invalid(f"AUTOLOG_MODE is '{chosen}'; use one of {', '.join(MODES)}.")
+    return chosen
+
+
+def scratch() -> Path:
+    """Where everything goes while recording is disabled: a folder that ends with the process."""
+    if not _scratch:
+        import tempfile
+
+        _scratch[os.getpid()] = Path(tempfile.mkdtemp(prefix="autolog-disabled-"))
+    return next(iter(_scratch.values()))
+
+
+_scratch: dict[int, Path] = {}  # by the process that made it: its forked children do not remove it
+
+
+@atexit.register  # before any other of ours, so it is called after them
+def _remove_scratch() -> None:
+    if os.getpid() in _scratch:
+        import shutil
+
+        shutil.rmtree(_scratch.pop(os.getpid()), ignore_errors=True)
+
+
 def home() -> Path:
     """This user's folder for the spool and the signing key (``AUTOLOG_HOME`` overrides it)."""
     chosen = os.environ.get("AUTOLOG_HOME")
+    if mode() == "disabled":
+        chosen = str(scratch() / "home")
     if not chosen:
         import platformdirs
 
@@ -54,7 +89,7 @@ def set_tracking_uri(uri: str | Path) -> None:
 
 def artifact_root() -> str:
     """Where a store puts the artifacts of the experiments it creates, unless told otherwise."""
-    return str(Path("mlruns").absolute())
+    return str(scratch() / "mlruns" if mode() == "disabled" else Path("mlruns").absolute())
 
 
 def absolute(uri: str) -> str:
@@ -67,4 +102,4 @@ def absolute(uri: str) -> str:
 
 def without_password(uri: str) -> str:
     """The URI as it may be shown and stored: a password in it becomes ``***``."""
-    return re.sub(r"(://[^/@:]*):[^@/]*@", r"\1:***@", uri)
+    return re.sub(r"(://[^/@:]*):[^/]*@", r"\1:***@", uri)

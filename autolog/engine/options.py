@@ -76,6 +76,7 @@ class Framework:
         """Bring the hooks in line with the options."""
         chosen = self.chosen
         is_on = chosen is not None and not chosen.get("disable")
+        is_on = is_on and os.environ.get("AUTOLOG_MODE") != "disabled"
         self.options = Options(chosen) if chosen is not None and is_on else None
         hooks = [one for one in _declared if self.holds(one)]
         for one in hooks:

@@ -24,6 +24,21 @@ def client() -> Client:
     return _clients.get(uri) or _clients.setdefault(uri, Client(uri))
 
 
+def place(where: Destination, chosen: str | None = None) -> tuple[str, str]:
+    """Id and name of the experiment for a new run, one of them empty.
+
+    A far store is not asked: the training would wait for its answer, and it refuses the run
+    if there is no such experiment.
+    """
+    if where.near:
+        return experiment_id(where, chosen), ""
+    chosen = chosen or os.environ.get("MLFLOW_EXPERIMENT_ID")
+    name = os.environ.get("MLFLOW_EXPERIMENT_NAME")
+    if name and not chosen:
+        return "", name
+    return str(chosen or settings.DEFAULT_EXPERIMENT_ID), ""
+
+
 def experiment_id(where: Destination, chosen: str | None = None) -> str:
     """The experiment for a new run: the chosen one, the environment's, or the default.
 

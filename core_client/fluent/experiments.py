@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from core_client.checks import check_experiment_name
 from core_client.entities import Experiment, PagedList, ViewType
-from core_client.exceptions import invalid
+from core_client.exceptions import StoreUnavailable, invalid
 from core_client.fluent import active
 
 T = TypeVar("T")
@@ -25,16 +25,28 @@ def set_experiment(
         experiment_id: an existing one.
 
     Raises:
-        MlflowException: it is deleted, or there is none of that id.
+        MlflowException: it is deleted, or there is none of that id. While a server is away this
+            cannot be known: then the experiment is taken as it is named.
     """
     if (experiment_name is None) == (experiment_id is None):
         raise invalid("set_experiment takes either experiment_name or experiment_id.")
-    if experiment_name is not None:
-        experiment = active.destination().experiment_named(check_experiment_name(experiment_name))
-    else:
-        experiment = active.destination().experiment(str(experiment_id))
-    os.environ["MLFLOW_EXPERIMENT_ID"] = experiment.experiment_id
+    where = active.destination()
+    try:
+        if experiment_name is not None:
+            experiment = where.experiment_named(check_experiment_name(experiment_name))
+        else:
+            experiment = where.experiment(str(experiment_id))
+    except StoreUnavailable:
+        if where.near:
+            raise
+        # A run says to which experiment it belongs, and the store looks when it is back.
+        experiment = Experiment(str(experiment_id or ""), experiment_name or "", "", "active")
+    os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
     os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
+    if experiment.experiment_id:
+        os.environ["MLFLOW_EXPERIMENT_ID"] = experiment.experiment_id
+    else:
+        os.environ["MLFLOW_EXPERIMENT_NAME"] = experiment.name
     return experiment
 
 

@@ -9,12 +9,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from core_client import context
+from core_client.destination import CALL_WAIT, START_WAIT
 from core_client.entities import PagedList, Run, RunStatus, ViewType
 from core_client.exceptions import MlflowException, invalid
 from core_client.fluent import active
 from core_client.fluent.experiments import pages
 from core_client.fluent.tables import as_dataframe
 from core_client.run import PARENT, ActiveRun
+
+# Tag of a run that is opened by a training call, which is not to be slowed.
+FROM_A_CALL = "mlflow.autologging"
 
 
 def start_run(
@@ -61,7 +65,9 @@ def start_run(
         run.set_tags(notes | ({"mlflow.runName": run_name} if run_name else {}))
     else:
         where = active.destination()
-        run = ActiveRun.begin(where, active.experiment_id(where, experiment_id), run_name, notes)
+        chosen, name = active.place(where, experiment_id)
+        wait = CALL_WAIT if FROM_A_CALL in notes else START_WAIT
+        run = ActiveRun.begin(where, chosen, run_name, notes, experiment_name=name, wait=wait)
     context.push(run)
     return run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from core_client.exceptions import invalid
 from core_client.settings import without_password
@@ -12,6 +13,11 @@ from core_client.stores.base import Store
 def is_server(uri: str) -> bool:
     """Whether runs go to a tracking server, which names them itself and may be away."""
     return re.match(r"https?://|databricks($|://)", uri) is not None
+
+
+def is_near(uri: str) -> bool:
+    """Whether that store is on this machine and answers at once."""
+    return urlsplit(uri).scheme.partition("+")[0] in ("", "file", "sqlite")
 
 
 def check_uri(uri: str) -> None:

@@ -71,6 +71,10 @@ class MlflowServer:
         except OSError:
             return False
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
     def send(self, number: int) -> None:
         """A signal to the server and its workers."""
         if self._process:
