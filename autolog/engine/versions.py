@@ -11,6 +11,7 @@ from autolog.engine import options
 
 OWN = "mlautolog"
 
+
 class Row(NamedTuple):
     """One framework in the table of `status`."""
 
