@@ -6,6 +6,7 @@ import atexit
 import os
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 from core_client.exceptions import MlflowException, invalid
 
@@ -94,12 +95,26 @@ def artifact_root() -> str:
 
 def absolute(uri: str) -> str:
     """The tracking URI with its relative path, if any, resolved against the working directory."""
-    match = re.fullmatch(r"(sqlite(?:\+\w+)?:///)(?!/)(.+)", uri)
-    if match and not match[2].startswith(":memory:"):
-        return match[1] + str(Path(match[2]).absolute())
-    return uri
+    match = re.fullmatch(r"(sqlite(?:\+\w+)?:///)(?!(?:file:)?(?:/|:memory:))(file:)?([^?]+)\??(.*)", uri)
+    if not match:
+        return uri
+    start, file, path, query = match.groups()
+    path = str(Path(path).absolute())
+    if file or "?" in path or "%" in path:  # they mean something in a URI: let SQLite decode it
+        path = "file:" + quote(path)
+        query = query if "uri=true" in query else "&".join(filter(None, [query, "uri=true"]))
+    return f"{start}{path}{'?' if query else ''}{query}"
+
+
+def scheme(uri: str) -> str:
+    """The kind of place that a URI names, in lower case and without a driver; "" for a path."""
+    match = re.match(r"([A-Za-z][\w.-]+)(\+\w+)?:", uri)
+    return match[1].lower() if match else ""
 
 
 def without_password(uri: str) -> str:
     """The URI as it may be shown and stored: a password in it becomes ``***``."""
-    return re.sub(r"(://[^/@:]*):[^/]*@", r"\1:***@", uri)
+    # In the URI of a database a password may hold a slash, in that of a server it may not.
+    password = "[^/]*@" if scheme(uri) in ("http", "https") else "[^@]*@(?:[^@/?]*@)*"
+    uri = re.sub(rf"(://[^/@:]*):{password}", r"\1:***@", uri)
+    return re.sub(r"(?i)((?:password|passwd|pwd)(?:=|%3D)).*?(?=%3B|[&;]|$)", r"\1***", uri)

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import msgspec
 
 from core_client.destination import destination
-from core_client.exceptions import MlflowException
+from core_client.exceptions import MlflowException, invalid
 from core_client.segment import SUFFIX, Header
-from core_client.settings import home
+from core_client.settings import absolute, home, tracking_uri, without_password
 
 
 class Synced(NamedTuple):
@@ -51,7 +51,7 @@ def _sync(uri: str | None, folder: Path) -> Synced:
     waiting: list[str] = []
     try:
         if uri:
-            events, killed = destination(uri).drain.adopt(every_host=True)
+            events, killed = destination(_in_use(uri)).drain.adopt(every_host=True)
         waiting = [_why(header) for header in _headers(folder)]
     except MlflowException as error:
         problem = f"{error} All is kept in '{folder}'."
@@ -60,6 +60,23 @@ def _sync(uri: str | None, folder: Path) -> Synced:
 
 def _aside(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix in (".refused", ".broken"))
+
+
+def _in_use(uri: str) -> str:
+    """The URI with its password, which the spool does not hold: from the tracking URI in use.
+
+    Raises:
+        MlflowException: another URI is in use.
+    """
+    chosen = absolute(tracking_uri())
+    if without_password(chosen) == uri:
+        return chosen
+    if "***" in uri:
+        raise invalid(
+            "The spool holds no password: set MLFLOW_TRACKING_URI to this URI with its password, "
+            "and run `autolog sync` again."
+        )
+    return uri
 
 
 def _headers(folder: Path) -> Iterator[Header]:

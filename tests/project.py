@@ -13,3 +13,5 @@ else:
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
+# Only frameworks are tested up to a version; the other extras bring drivers.
+FRAMEWORKS = {name: needed for name, needed in EXTRAS.items() if "<" in "".join(needed)}

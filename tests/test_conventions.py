@@ -11,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import autolog
-from tests.project import EXTRAS, PROJECT, ROOT
+from tests.project import EXTRAS, FRAMEWORKS, PROJECT, ROOT
 
 SHIPPED = ("autolog", "flavors", "core_client")
 FOLDERS = (*SHIPPED, "tests", "integration_tests", "benchmarks", "examples")
@@ -37,7 +37,7 @@ def modules_defining(folder: str, function: str) -> set[str]:
 
 
 def test_a_framework_has_the_same_name_everywhere() -> None:
-    frameworks = set(EXTRAS)
+    frameworks = set(FRAMEWORKS)
     assert modules_defining("autolog", "autolog") == frameworks
     assert modules_defining("flavors", "save_model") - {"pyfunc"} == frameworks
     assert {

@@ -7,14 +7,14 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from core_client.client import Client
-from tests.project import EXTRAS, ROOT
+from tests.project import FRAMEWORKS, ROOT
 from tests.scripts import readme_snippets, run_script
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_ranges_are_those_of_the_extras() -> None:
-    for extra, requirements in EXTRAS.items():
+    for extra, requirements in FRAMEWORKS.items():
         framework = Requirement(requirements[0])
         low = next(part.version for part in framework.specifier if part.operator == ">=")
         high = next(part.version for part in framework.specifier if part.operator == "<")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+from importlib.util import find_spec
 
-from core_client.exceptions import invalid
-from core_client.settings import without_password
+from core_client.exceptions import MlflowException, invalid
+from core_client.settings import scheme, without_password
 from core_client.stores.base import Store
+
+# The module that speaks to each kind of server; an extra of the same name as the kind installs it.
+DRIVERS = {"postgresql": "psycopg", "mysql": "pymysql", "mssql": "pyodbc"}
+_OTHER_NAMES = {"postgres": "postgresql", "mariadb": "mysql"}
 
 
 def is_server(uri: str) -> bool:
@@ -17,20 +21,34 @@ def is_server(uri: str) -> bool:
 
 def is_near(uri: str) -> bool:
     """Whether that store is on this machine and answers at once."""
-    return urlsplit(uri).scheme.partition("+")[0] in ("", "file", "sqlite")
+    return scheme(uri) in ("", "file", "sqlite")
+
+
+def database(uri: str) -> str:
+    """The kind of database that a URI names: ``sqlite``, one of `DRIVERS`, or "" for none."""
+    name = scheme(uri)
+    name = _OTHER_NAMES.get(name, name)
+    return name if name in DRIVERS or name == "sqlite" else ""
 
 
 def check_uri(uri: str) -> None:
-    """Raise MlflowException if no store knows this kind of tracking URI."""
+    """Raise MlflowException if no store knows this kind of tracking URI, or its driver is missing."""
     if is_server(uri):
         from core_client import auth
 
         auth.server(uri)
-    elif not uri.startswith("sqlite:"):
+        return
+    kind = database(uri)
+    if not kind:
         raise invalid(
-            f"No store for the tracking URI '{without_password(uri)}': this version writes to "
-            "MLflow servers and SQLite databases. Use 'https://host:port' or "
-            "'sqlite:///path/to.db'."
+            f"No store for the tracking URI '{without_password(uri)}'. Use 'https://host:port', "
+            "'sqlite:///path/to.db' or 'postgresql://user:password@host/database'."
+        )
+    driver = DRIVERS.get(kind)
+    if driver and find_spec(driver) is None:
+        raise MlflowException(
+            f"'{without_password(uri)}' needs the package '{driver}', which is not installed: "
+            f"pip install 'mlautolog[{kind}]'"
         )
 
 

@@ -20,7 +20,7 @@ class Unfit(Exception):
     """An event can never be written; the message says why."""
 
 
-def stored(value: float | str) -> tuple[float, int]:
+def stored(value: float | str) -> tuple[float, bool]:
     """A metric's value as MLflow stores it, and whether it is NaN.
 
     NaN is 0 with a flag. An infinity is the largest float, which `loaded` therefore takes for
@@ -28,10 +28,10 @@ def stored(value: float | str) -> tuple[float, int]:
     """
     value = float(value)
     if value != value:
-        return 0.0, 1
+        return 0.0, True
     if abs(value) == LARGEST:
-        return (_NEIGHBOUR if value > 0 else -_NEIGHBOUR), 0
-    return max(-LARGEST, min(LARGEST, value)), 0
+        return (_NEIGHBOUR if value > 0 else -_NEIGHBOUR), False
+    return max(-LARGEST, min(LARGEST, value)), False
 
 
 def loaded(value: float, is_nan: bool) -> float:

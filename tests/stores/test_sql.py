@@ -327,8 +327,7 @@ def test_a_full_disk_takes_a_batch_wholly_or_not_at_all(path: Path, opened: Stor
 
 @pytest.mark.parametrize(
     "uri",
-    ["sqlite://", "sqlite:///:memory:", "sqlite://mia:secret@host/x.db", "postgresql://mia:secret@h/d",
-     "sqlite:relative.db"],
+    ["sqlite://", "sqlite:///:memory:", "sqlite://mia:secret@host/x.db", "sqlite:relative.db"],
 )  # fmt: skip
 def test_what_names_no_file_is_refused_without_its_password(uri: str) -> None:
     with pytest.raises(MlflowException) as caught:

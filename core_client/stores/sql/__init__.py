@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Select, and_, case, or_, select, true
 from sqlalchemy.exc import DataError
@@ -19,9 +20,11 @@ from core_client.search import EXPERIMENTS, RUNS, page_offset, page_token
 from core_client.settings import artifact_root
 from core_client.stores.base import Refused, Store
 from core_client.stores.sql import schema
-from core_client.stores.sql.connection import Database
+from core_client.stores.sql.connection import Database, Overtaken
+from core_client.stores.sql.dialects import tables_at_rest
 from core_client.stores.sql.finding import (
     experiment_condition,
+    has_key,
     order_experiments,
     order_runs,
     run_condition,
@@ -32,6 +35,9 @@ from core_client.stores.sql.schema import experiments, metrics, runs
 from core_client.stores.sql.writing import Refusals, write
 from core_client.stores.values import loaded, short
 
+T = TypeVar("T")
+
+_TRIES = 20  # for a transaction that other writers overtake
 _STAGES = {
     ViewType.ACTIVE_ONLY: (LifecycleStage.ACTIVE,),
     ViewType.DELETED_ONLY: (LifecycleStage.DELETED,),
@@ -40,7 +46,7 @@ _STAGES = {
 
 
 class SqlStore(Store):
-    """A database with MLflow's tables. Opening makes the file, its folder and the tables.
+    """A database with MLflow's tables. Opening makes the tables; for SQLite, file and folder too.
 
     Args:
         uri: SQLAlchemy's URI of the database, such as ``sqlite:////absolute/path/mlflow.db``.
@@ -60,18 +66,28 @@ class SqlStore(Store):
             raise
 
     def _prepare(self) -> None:
-        with self._database.transaction() as connection:
-            empty = schema.is_empty(connection)
-            lacking = [] if empty else schema.lacking(connection)
+        with self._database.transaction() as connection, tables_at_rest(connection):
+            unfinished = schema.is_unfinished(connection)
+            lacking = [] if unfinished else schema.lacking(connection)
         if lacking:
             raise StoreUnavailable(
                 f"The database '{self._database.name}' is not one of MLflow 2.4 or newer: it lacks "
                 f"{', '.join(lacking[:4])}. If an older MLflow made it, `mlflow db upgrade` "
-                "brings it up to date; otherwise name another file."
+                "brings it up to date; otherwise name another database."
             )
-        if empty:
-            with self._database.transaction(writing=True) as connection:
-                schema.create(connection, self._artifact_root, int(time.time() * 1000))
+        if unfinished:
+            self._repeated(self._create)
+
+    def _create(self) -> None:
+        with self._database.transaction(True) as connection, tables_at_rest(connection):
+            schema.create(connection, self._artifact_root, int(time.time() * 1000))
+
+    def _repeated(self, work: Callable[[], T]) -> T:
+        """The result of a transaction, which is tried again where other writers overtake it."""
+        for _ in range(_TRIES):
+            with contextlib.suppress(Overtaken):
+                return work()
+        return work()
 
     def apply(self, batch: Sequence[Event]) -> None:
         refused = self._write(batch)
@@ -80,13 +96,17 @@ class SqlStore(Store):
 
     def _write(self, batch: Sequence[Event]) -> Refusals:
         try:
-            with self._database.transaction(writing=True) as connection:
-                return write(connection, batch, self._artifact_root)
+            return self._repeated(lambda: self._write_at_once(batch))
         except (ValueError, TypeError, OverflowError, DataError) as error:
             if len(batch) == 1:
-                return [(batch[0], f"{short(batch[0])} cannot be stored: {error}")]
+                cause = error.orig if isinstance(error, DataError) else error
+                return [(batch[0], f"{short(batch[0])} cannot be stored: {cause}")]
             half = len(batch) // 2  # one event holds what no column takes: find it
             return self._write(batch[:half]) + self._write(batch[half:])
+
+    def _write_at_once(self, batch: Sequence[Event]) -> Refusals:
+        with self._database.transaction(writing=True) as connection:
+            return write(connection, batch, self._artifact_root)
 
     def get_run(self, run_id: str) -> Run:
         with self._database.transaction() as connection:
@@ -120,7 +140,7 @@ class SqlStore(Store):
         _check_size(max_results)
         is_nan = case((metrics.c.is_nan == true(), 1), else_=0)
         order = (metrics.c.timestamp, metrics.c.step, metrics.c.value, is_nan)
-        query = select(*order).where(metrics.c.run_uuid == run_id, metrics.c.key == key)
+        query = select(*order).where(metrics.c.run_uuid == run_id, has_key(metrics, key))
         query = query.order_by(*order)
         if page_token:
             query = query.where(_after(order, _last_point(page_token)))

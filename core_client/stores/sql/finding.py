@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     Column,
     ColumnElement,
+    FromClause,
     Select,
     String,
     Table,
@@ -22,6 +23,7 @@ from sqlalchemy import (
 )
 
 from core_client.search import Comparison, Order
+from core_client.stores.sql.dialects import exact
 from core_client.stores.sql.schema import (
     datasets,
     experiment_tags,
@@ -57,7 +59,7 @@ def run_condition(wanted: Comparison) -> ColumnElement[bool]:
     if wanted.kind == "dataset":
         return _among(runs.c.run_uuid, _dataset_users(wanted), wanted)
     table = _RUN_TABLES[wanted.kind]
-    having = select(table.c.run_uuid).where(table.c.key == wanted.key)
+    having = select(table.c.run_uuid).where(has_key(table, wanted.key))
     return _among(runs.c.run_uuid, having, wanted, table)
 
 
@@ -69,7 +71,7 @@ def experiment_condition(wanted: Comparison) -> ColumnElement[bool]:
     """The condition on `experiments` that a comparison stands for."""
     if wanted.kind == "tag":
         table = experiment_tags
-        having = select(table.c.experiment_id).where(table.c.key == wanted.key)
+        having = select(table.c.experiment_id).where(has_key(table, wanted.key))
         return _among(experiments.c.experiment_id, having, wanted, table)
     column: ColumnElement[Any] = experiments.c[wanted.key]
     if wanted.key == "experiment_id":  # a number in the table, a text in the filter
@@ -85,14 +87,19 @@ def order_runs(query: Select[Any], orders: Sequence[Order]) -> Select[Any]:
             last: Any = case((column.is_(None), 1), else_=0)
         else:
             table = _RUN_TABLES[order.kind].alias()
-            same = and_(table.c.run_uuid == runs.c.run_uuid, table.c.key == order.key)
+            same = and_(table.c.run_uuid == runs.c.run_uuid, has_key(table, order.key))
             query = query.outerjoin(table, same)
             column = table.c.value
             last = case((column.is_(None), 2), else_=0)
             if order.kind == "metric":
                 last = case((table.c.is_nan == true(), 1), (column.is_(None), 2), else_=0)
-        query = query.order_by(last, column.asc() if order.ascending else column.desc())
-    return query.order_by(runs.c.start_time.desc(), runs.c.run_uuid)
+        value = _sortable(column)
+        query = query.order_by(last, value.asc() if order.ascending else value.desc())
+    named = {order.key for order in orders if order.kind == "attribute"}
+    # SQL Server takes no column twice.
+    if "start_time" not in named:
+        query = query.order_by(runs.c.start_time.desc())
+    return query if "run_id" in named else query.order_by(runs.c.run_uuid)
 
 
 def order_experiments(query: Select[Any], orders: Sequence[Order]) -> Select[Any]:
@@ -100,9 +107,19 @@ def order_experiments(query: Select[Any], orders: Sequence[Order]) -> Select[Any
     if not orders:
         return query.order_by(experiments.c.creation_time.desc(), experiments.c.experiment_id)
     for order in orders:
-        column = experiments.c[order.key]
+        column = _sortable(experiments.c[order.key])
         query = query.order_by(column.asc() if order.ascending else column.desc())
-    return query.order_by(experiments.c.experiment_id.desc())
+    named = {order.key for order in orders}
+    return query if "experiment_id" in named else query.order_by(experiments.c.experiment_id.desc())
+
+
+def has_key(table: FromClause, key: str) -> ColumnElement[bool]:
+    """Whether a row has this very key: MySQL's index alone would also find it in other case."""
+    return and_(table.c.key == key, exact(table.c.key) == key)
+
+
+def _sortable(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return exact(column) if isinstance(column.type, String) else column
 
 
 def _among(
@@ -136,6 +153,8 @@ def _compare(
     column: ColumnElement[Any], wanted: Comparison, is_nan: Column[Any] | None = None
 ) -> ColumnElement[bool]:
     value: Any = wanted.value
+    if isinstance(column.type, String) and column is not runs.c.run_uuid:
+        column = exact(column)
     match wanted.operator:
         case "IS NULL":
             return column.is_(None)

@@ -1,4 +1,8 @@
-"""MLflow's tables at revision 7f2a7d5fae7d (MLflow 2.4), from which every later MLflow upgrades."""
+"""MLflow's tables at revision 7f2a7d5fae7d (MLflow 2.4), from which every later MLflow upgrades.
+
+SQLite takes a text of any length. For the other databases, columns that MLflow has lengthened since
+are made as long at once; and in MySQL keys that differ in case only are different keys.
+"""
 
 from __future__ import annotations
 
@@ -20,21 +24,36 @@ from sqlalchemy import (
     Text,
     insert,
     inspect,
+    select,
 )
+from sqlalchemy.dialects.mysql import MEDIUMTEXT, VARCHAR
 
 from core_client.entities import LifecycleStage
 from core_client.settings import DEFAULT_EXPERIMENT_ID
 
 REVISION = "7f2a7d5fae7d"
 
+_SERVERS = ("postgresql", "mysql", "mssql")
+_KEY = String(250).with_variant(VARCHAR(250, charset="utf8mb4", collation="utf8mb4_bin"), "mysql")
+_ROOT = String(256).with_variant(String(1000), *_SERVERS)
+_PLACE = String(200).with_variant(String(1000), *_SERVERS)
+_PARAM = String(500).with_variant(String(8000), *_SERVERS)
+_TAG = String(5000).with_variant(String(8000), *_SERVERS)
+_EXPERIMENT_TAG = (
+    String(5000).with_variant(Text(), "postgresql", "mssql").with_variant(MEDIUMTEXT(), "mysql")
+)
+_LONG = Text().with_variant(MEDIUMTEXT(), "mysql")
+_NUMBER = Float(53)  # MySQL's FLOAT has seven digits
+
 metadata = MetaData()
+
 
 experiments = Table(
     "experiments",
     metadata,
     Column("experiment_id", Integer, nullable=False),
     Column("name", String(256), nullable=False, unique=True),
-    Column("artifact_location", String(256)),
+    Column("artifact_location", _ROOT),
     Column("lifecycle_stage", String(32)),
     Column("creation_time", BigInteger),
     Column("last_update_time", BigInteger),
@@ -56,7 +75,7 @@ runs = Table(
     Column("end_time", BigInteger),
     Column("source_version", String(50)),
     Column("lifecycle_stage", String(20)),
-    Column("artifact_uri", String(200)),
+    Column("artifact_uri", _PLACE),
     Column("experiment_id", Integer, ForeignKey("experiments.experiment_id")),
     Column("deleted_time", BigInteger),
     PrimaryKeyConstraint("run_uuid", name="run_pk"),
@@ -70,8 +89,8 @@ runs = Table(
 metrics = Table(
     "metrics",
     metadata,
-    Column("key", String(250), nullable=False),
-    Column("value", Float, nullable=False),
+    Column("key", _KEY, nullable=False),
+    Column("value", _NUMBER, nullable=False),
     Column("timestamp", BigInteger, nullable=False),
     Column("run_uuid", String(32), ForeignKey("runs.run_uuid"), nullable=False),
     Column("step", BigInteger, server_default="0", nullable=False),
@@ -79,29 +98,29 @@ metrics = Table(
     PrimaryKeyConstraint(
         "key", "timestamp", "step", "run_uuid", "value", "is_nan", name="metric_pk"
     ),
-    CheckConstraint("is_nan IN (0, 1)"),
+    CheckConstraint("is_nan IN (0, 1)").ddl_if(dialect="sqlite"),
     Index("index_metrics_run_uuid", "run_uuid"),
 )
 
 latest_metrics = Table(
     "latest_metrics",
     metadata,
-    Column("key", String(250), nullable=False),
-    Column("value", Float, nullable=False),
+    Column("key", _KEY, nullable=False),
+    Column("value", _NUMBER, nullable=False),
     Column("timestamp", BigInteger),
     Column("step", BigInteger, nullable=False),
     Column("is_nan", Boolean, nullable=False),
     Column("run_uuid", String(32), ForeignKey("runs.run_uuid"), nullable=False),
     PrimaryKeyConstraint("key", "run_uuid", name="latest_metric_pk"),
-    CheckConstraint("is_nan IN (0, 1)"),
+    CheckConstraint("is_nan IN (0, 1)").ddl_if(dialect="sqlite"),
     Index("index_latest_metrics_run_uuid", "run_uuid"),
 )
 
 params = Table(
     "params",
     metadata,
-    Column("key", String(250), nullable=False),
-    Column("value", String(500), nullable=False),
+    Column("key", _KEY, nullable=False),
+    Column("value", _PARAM, nullable=False),
     Column("run_uuid", String(32), ForeignKey("runs.run_uuid"), nullable=False),
     PrimaryKeyConstraint("key", "run_uuid", name="param_pk"),
     Index("index_params_run_uuid", "run_uuid"),
@@ -110,8 +129,8 @@ params = Table(
 tags = Table(
     "tags",
     metadata,
-    Column("key", String(250), nullable=False),
-    Column("value", String(5000)),
+    Column("key", _KEY, nullable=False),
+    Column("value", _TAG),
     Column("run_uuid", String(32), ForeignKey("runs.run_uuid"), nullable=False),
     PrimaryKeyConstraint("key", "run_uuid", name="tag_pk"),
     Index("index_tags_run_uuid", "run_uuid"),
@@ -120,8 +139,8 @@ tags = Table(
 experiment_tags = Table(
     "experiment_tags",
     metadata,
-    Column("key", String(250), nullable=False),
-    Column("value", String(5000)),
+    Column("key", _KEY, nullable=False),
+    Column("value", _EXPERIMENT_TAG),
     Column("experiment_id", Integer, ForeignKey("experiments.experiment_id"), nullable=False),
     PrimaryKeyConstraint("key", "experiment_id", name="experiment_tag_pk"),
 )
@@ -134,9 +153,9 @@ datasets = Table(
     Column("name", String(500), nullable=False),
     Column("digest", String(36), nullable=False),
     Column("dataset_source_type", String(36), nullable=False),
-    Column("dataset_source", Text, nullable=False),
-    Column("dataset_schema", Text),
-    Column("dataset_profile", Text),
+    Column("dataset_source", _LONG, nullable=False),
+    Column("dataset_schema", _LONG),
+    Column("dataset_profile", _LONG),
     PrimaryKeyConstraint("experiment_id", "name", "digest", name="dataset_pk"),
     Index("index_datasets_dataset_uuid", "dataset_uuid"),
     Index(
@@ -257,11 +276,10 @@ Table(
 
 
 def create(connection: Connection, artifact_root: str, now: int) -> None:
-    """Create all tables and the experiment ``Default``, unless another process just did."""
-    if inspect(connection).get_table_names():
+    """Create what is missing of the tables, and the experiment ``Default``."""
+    if not is_unfinished(connection):  # another process just did
         return
-    metadata.create_all(connection, checkfirst=False)
-    connection.execute(insert(alembic_version).values(version_num=REVISION))
+    metadata.create_all(connection)
     connection.execute(
         insert(experiments).values(
             experiment_id=int(DEFAULT_EXPERIMENT_ID),
@@ -272,11 +290,17 @@ def create(connection: Connection, artifact_root: str, now: int) -> None:
             last_update_time=now,
         )
     )
+    connection.execute(insert(alembic_version).values(version_num=REVISION))
 
 
-def is_empty(connection: Connection) -> bool:
-    """Whether there is no table yet."""
-    return not inspect(connection).get_table_names()
+def is_unfinished(connection: Connection) -> bool:
+    """Whether there is no table yet, or some of ours: MySQL makes them one by one."""
+    there = set(inspect(connection).get_table_names())
+    if not there <= metadata.tables.keys():
+        return False
+    if alembic_version.name in there:
+        return connection.scalar(select(alembic_version.c.version_num)) is None
+    return not any("." in name for name in lacking(connection))
 
 
 def lacking(connection: Connection) -> list[str]:

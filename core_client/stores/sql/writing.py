@@ -12,8 +12,8 @@ from core_client.entities import LifecycleStage, RunStatus, SourceType
 from core_client.events import Event
 from core_client.settings import MAX_KEY, MAX_PARAM_VALUE, MAX_TAG_VALUE
 from core_client.stores.sql import experiment
-from core_client.stores.sql.connection import insert_many
 from core_client.stores.sql.dataset import add_input
+from core_client.stores.sql.dialects import insert_many
 from core_client.stores.sql.keys import chunks
 from core_client.stores.sql.schema import latest_metrics, metrics, params, runs, tags
 from core_client.stores.values import LARGEST, RUN_NAME, Unfit, check, short, stored
@@ -72,7 +72,13 @@ class _Batch:
         wanted = {run_id for event in self.batch if (run_id := getattr(event, "run_id", None))}
         columns = (runs.c.run_uuid, runs.c.experiment_id, runs.c.lifecycle_stage)
         for some in chunks(sorted(wanted)):
-            query = select(*columns).where(runs.c.run_uuid.in_(some)).with_for_update()
+            query = (
+                select(*columns)
+                .where(runs.c.run_uuid.in_(some))
+                .order_by(runs.c.run_uuid)  # two writers that lock alike never block each other
+                .with_for_update()
+                .with_hint(runs, "WITH (UPDLOCK)", "mssql")
+            )
             for run_id, experiment_id, stage in self.connection.execute(query):
                 self.runs[run_id] = _RunState(experiment_id, stage == LifecycleStage.ACTIVE)
 
@@ -151,7 +157,7 @@ class _Batch:
             raise Unfit(f"Step {step} and timestamp {timestamp} must be 64-bit integers.")
         for key, value in event.values.items():
             if value.__class__ is float and -LARGEST < value < LARGEST and 0 < len(key) <= MAX_KEY:
-                number, is_nan = value, 0
+                number, is_nan = value, False
             else:
                 try:
                     check("metric", key)

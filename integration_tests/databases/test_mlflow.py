@@ -1,0 +1,64 @@
+"""One database server, two programs: ours and MLflow's read and write each other's runs."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+from mlflow import MlflowClient
+
+from core_client.events import ExperimentCreated, ExperimentDeleted
+from core_client.stores import open_store
+from core_client.stores.sql.dialects import database_url
+from integration_tests.databases.servers import Server
+from integration_tests.mlflow.test_sql_store import RUN, both_see_the_same, story
+
+
+@pytest.fixture
+def uri(server: Server) -> str:
+    return server.new_database()
+
+
+def theirs(uri: str) -> str:
+    """The same database with a driver that is installed."""
+    return database_url(uri).render_as_string(hide_password=False)
+
+
+def test_our_database_is_upgraded_by_mlflow_and_goes_on(uri: str) -> None:
+    with closing(open_store(uri)) as store:
+        store.apply([*story(), ExperimentCreated("trees", "", {"a": "b"}, 5)])
+        command = [sys.executable, "-m", "mlflow", "db", "upgrade", theirs(uri)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        client = MlflowClient(theirs(uri))
+        both_see_the_same(store, client, RUN)
+        other = "b" * 32
+        store.apply(story(other))
+        both_see_the_same(store, client, other)
+        client.log_metric(other, "loss", 0.125, step=99)
+        client.set_tag(other, "team", "red")
+        both_see_the_same(store, client, other)
+        trees = client.get_experiment_by_name("trees")
+        assert trees is not None
+        assert trees.tags == {"a": "b"}
+        store.apply([ExperimentDeleted(trees.experiment_id, 9)])
+        assert client.get_experiment(trees.experiment_id).lifecycle_stage == "deleted"
+
+
+def test_a_database_of_mlflow_is_used_as_it_is(uri: str) -> None:
+    client = MlflowClient(theirs(uri))
+    experiment = client.create_experiment("trees", tags={"a": "b"})
+    run_id = client.create_run(experiment, run_name="theirs").info.run_id
+    client.log_param(run_id, "model", "tree")
+    for step, value in enumerate((1.0, math.nan, math.inf, -math.inf, 0.25)):
+        client.log_metric(run_id, "loss", value, timestamp=step, step=5 - step)
+    with closing(open_store(uri)) as store:
+        both_see_the_same(store, client, run_id)
+        store.apply([*story(RUN, experiment), ExperimentCreated("ours", "", {"c": "d"}, 5)])
+        both_see_the_same(store, client, RUN)
+        ours = client.get_experiment_by_name("ours")
+        assert ours is not None
+        assert ours.tags == {"c": "d"}
