@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext, suppress
 from copy import copy, deepcopy
 from time import sleep, time_ns
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from autolog.sklearn.outcome import Outcome, Scores, own_score
 from autolog.sklearn.quiet import no_random_draws, no_warnings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from autolog.engine.call import Call
     from autolog.engine.recorder import Recorder
 
@@ -129,7 +132,7 @@ class Training:
         if not predicts:
             self._log_score_of_estimator(step)
             return None
-        with self._left_alone():
+        with self._predicting():
             outcome = Outcome(estimator, self.X, classifier)
         scores = Scores(outcome, self.y, self.weight, self.options.pos_label)
         known = own_score(estimator)
@@ -145,7 +148,6 @@ class Training:
 
     def _log_score_of_estimator(self, step: int | None) -> None:
         """A score of the estimator's own making."""
-        from contextlib import suppress
         from inspect import signature
 
         if not hasattr(self.estimator, "score"):
@@ -155,18 +157,21 @@ class Training:
             and "sample_weight" in signature(self.estimator.score).parameters
         )
         weight = {"sample_weight": self.weight} if weighted else {}
-        with self._left_alone(), suppress(AttributeError, TypeError, ValueError):
+        with self._predicting(), suppress(AttributeError, TypeError, ValueError):
             # Not every estimator can score what it was fitted to.
             score = self.estimator.score(self.X, self.y, **weight)
             self.run.log_metrics({"training_score": float(score)}, step=step or 0)
 
-    def _left_alone(self) -> Any:
-        """A section in which the user's random generators are put back."""
-        from contextlib import nullcontext
+    @contextmanager
+    def _predicting(self) -> Iterator[None]:
+        """A section for questions to the estimator, which change nothing of the user's."""
+        from sklearn import config_context
 
-        if not self.random:
-            return nullcontext()
-        return no_random_draws(params.generators(self._all_params()))
+        generators = params.generators(self._all_params()) if self.random else []
+        random = no_random_draws(generators) if self.random else nullcontext()
+        # That all values are finite was checked by fit; it would take as long as predicting.
+        with random, config_context(assume_finite=True):
+            yield
 
     def _log_models(self, outcome: Outcome | None) -> None:
         example = signature = None
@@ -196,7 +201,7 @@ class Training:
     def _signature(self, example: Any, outcome: Outcome | None) -> Any:
         from flavors.signature import infer_signature
 
-        with self._part("signature"), self._left_alone():
+        with self._part("signature"), self._predicting():
             if outcome is not None:
                 return infer_signature(example, outcome.first(EXAMPLE_ROWS))
             for method in ("predict", "transform"):
