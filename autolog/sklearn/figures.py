@@ -24,13 +24,18 @@ def confusion_matrix(counts: Array, labels: Sequence[str], name: str) -> Callabl
     shares = np.divide(counts, rows, out=np.zeros(counts.shape), where=rows != 0)
 
     def draw() -> Figure:
+        from matplotlib.ticker import FixedLocator, FuncFormatter
+
         figure, axes = _empty("Normalized confusion matrix", name)
         size = max(3.0, min(8.0, 50.0 / len(labels)))
         image = axes.imshow(shares, cmap="Blues", vmin=0.0, vmax=shares.max() or 1.0)
         figure.colorbar(image, ax=axes).ax.tick_params(labelsize=8)
         ticks = range(0, len(labels), 1 + len(labels) // MOST_TICKS)
-        axes.set_xticks(ticks, [labels[tick] for tick in ticks], fontsize=size)
-        axes.set_yticks(ticks, [labels[tick] for tick in ticks], fontsize=size)
+        for axis in (axes.xaxis, axes.yaxis):
+            # Not set_ticks with labels: that swaps the warning filters of the whole process.
+            axis.set_major_locator(FixedLocator(ticks))
+            axis.set_major_formatter(FuncFormatter(lambda tick, _: labels[round(tick)]))
+            axis.set_tick_params(labelsize=size)
         axes.set_xlabel("Predicted label", fontsize=8)
         axes.set_ylabel("True label", fontsize=8)
         if len(labels) <= MOST_CELL_TEXTS:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext, suppress
-from copy import copy, deepcopy
 from time import sleep, time_ns
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +92,8 @@ class Training:
         Args:
             result: what the call returned.
         """
+        from sklearn.base import clone
+
         ended = time_ns() // 1_000_000
         self.run.later(sleep, HEAD_START)
         outcome = None
@@ -105,8 +106,8 @@ class Training:
             if self.searching:
                 with self._part("search"):
                     searches.log(self, ended)
-            with self._part("estimator.html"):
-                self.later.append((_log_html, self.run, _frozen(self.estimator)))
+            with self._part("estimator.html"), self._predicting():
+                self.later.append((_log_html, self.run, clone(self.estimator)))
         self.start_later()
         if self.options.log_post_training_metrics:
             self.register(result)
@@ -228,21 +229,17 @@ class Training:
         return guarded(place, lambda: self.run.name, self.options.silent)
 
 
-def _frozen(estimator: Any) -> Any:
-    """A shallow copy, for the user may go on to change the estimator."""
-    shown = copy(estimator)
-    if hasattr(shown, "cv_results_"):  # masked arrays change when they are shown
-        shown.cv_results_ = deepcopy(shown.cv_results_)
-    return shown
-
-
 def _log_html(run: Recorder, estimator: Any) -> None:
+    """Draw the estimator's parts and params.
+
+    It is an unfitted clone: fitted attributes are shown by code that swaps the warning filters of
+    the whole process, and that must not happen beside the user's thread.
+    """
     from html import escape
 
     from sklearn.utils import estimator_html_repr
 
-    with no_warnings():
-        body = estimator_html_repr(estimator)
+    body = estimator_html_repr(estimator).replace("<span>Not fitted</span>", "<span>Fitted</span>")
     run.log_text(HTML.format(name=escape(type(estimator).__name__), body=body), "estimator.html")
 
 
