@@ -112,5 +112,5 @@ def __dir__() -> list[str]:
     from autolog.engine.options import built_in
     from core_client import fluent
 
-    faces = ["artifacts", "entities", "exceptions", "models", "pyfunc", "tracking"]
+    faces = ["artifacts", "entities", "exceptions", "mantik", "models", "pyfunc", "tracking"]
     return sorted({*globals(), *built_in(), *faces, *_CLASSES, *fluent.__all__})

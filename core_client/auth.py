@@ -5,12 +5,17 @@ from __future__ import annotations
 import base64
 import configparser
 import os
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
 
 from core_client.exceptions import MlflowException, invalid
+
+# For servers whose tokens run out within a training, by their addresses: sees to it that
+# MLFLOW_TRACKING_TOKEN is good; told that token if the server has just refused it.
+renewals: dict[str, Callable[[str], None]] = {}
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -45,6 +50,18 @@ def server(uri: str) -> Server:
     """
     if uri == "databricks" or uri.startswith("databricks://"):
         return _databricks(uri.removeprefix("databricks").removeprefix("://"))
+    place, parts = address(uri)
+    if parts.username is not None:
+        return Server(place, _basic(unquote(parts.username), unquote(parts.password or "")))
+    return Server(place, _from_environment())
+
+
+def address(uri: str) -> tuple[str, SplitResult]:
+    """The address of a server without credentials and without a slash at the end, and its parts.
+
+    Raises:
+        MlflowException: the URI is malformed.
+    """
     try:
         parts = urlsplit(uri)
         host, port = parts.hostname, parts.port
@@ -54,9 +71,7 @@ def server(uri: str) -> Server:
         raise _malformed()
     name = f"[{host}]" if ":" in host else host
     place = f"{parts.scheme}://{name}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
-    if parts.username is not None:
-        return Server(place, _basic(unquote(parts.username), unquote(parts.password or "")))
-    return Server(place, _from_environment())
+    return place, parts
 
 
 def tls() -> Tls:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import random
 import socket
 import time
@@ -81,7 +82,7 @@ class Http:
         self.uri = uri
         self.shown = without_password(uri)
         self.url = auth.server(uri).url
-        self._pool = _pool(self.url)
+        self._pool = pool(self.url)
         self._zips = False
 
     def request(
@@ -94,7 +95,7 @@ class Http:
         within: float,
         headers: dict[str, str] | None = None,
     ) -> bytes:
-        """Ask once.
+        """Ask once, or once more with a new token where tokens run out.
 
         Args:
             method: GET, POST, PUT or DELETE.
@@ -111,6 +112,28 @@ class Http:
             StoreUnavailable: no answer, or not one of an MLflow server.
             MlflowException: the server's own error, with its code.
         """
+        renew = auth.renewals.get(self.url)
+        if renew is None:
+            return self._request(method, path, query, body, within, headers)
+        renew("")
+        token = os.environ.get("MLFLOW_TRACKING_TOKEN", "")
+        try:
+            return self._request(method, path, query, body, within, headers)
+        except MlflowException as error:
+            if error.error_code != "UNAUTHENTICATED":
+                raise
+        renew(token)
+        return self._request(method, path, query, body, within, headers)
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, Any] | None,
+        body: bytes | None,
+        within: float,
+        headers: dict[str, str] | None,
+    ) -> bytes:
         deadline = time.monotonic() + within
         sent = {**self._headers(), **(headers or {})}
         if body is not None:
@@ -280,7 +303,8 @@ def _acknowledge_at_once(sock: Any) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
-def _pool(url: str) -> urllib3.PoolManager:
+def pool(url: str) -> urllib3.PoolManager:
+    """Connections to a server, with the checks and the proxy that the environment asks for."""
     parts = urlsplit(url)
     options: dict[str, Any] = {"maxsize": 4}
     if parts.scheme == "https":
@@ -293,6 +317,6 @@ def _pool(url: str) -> urllib3.PoolManager:
     proxy = urllib.request.getproxies().get(parts.scheme)
     if proxy and not urllib.request.proxy_bypass(parts.hostname or ""):
         return urllib3.ProxyManager(proxy, **options)
-    pool = urllib3.PoolManager(**options)
-    pool.pool_classes_by_scheme = {"http": _PlainPool, "https": _EncryptedPool}
-    return pool
+    manager = urllib3.PoolManager(**options)
+    manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _EncryptedPool}
+    return manager
