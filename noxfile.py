@@ -17,6 +17,7 @@ PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 EXTRAS: dict[str, list[str]] = PYPROJECT["project"]["optional-dependencies"]
 # Only frameworks are tested up to a version; the other extras bring drivers.
 FRAMEWORKS = [name for name, needed in EXTRAS.items() if "<" in "".join(needed)]
+STORES = ("s3", "gcs", "azure", "sftp", "hdfs")
 PACKAGES = ("core_client", "flavors", "autolog")
 
 nox.needs_version = ">=2024.10.9"
@@ -121,6 +122,14 @@ def register(extra: str) -> None:
 
 for extra in FRAMEWORKS:
     register(extra)
+
+
+@nox.session
+def artifacts(session: nox.Session) -> None:
+    """Every artifact store, on its emulator or a real server."""
+    extras = ",".join((*STORES, "sklearn"))
+    session.install("-e", f".[{extras}]", *group("test"), *group("emulators"))
+    pytest(session, "integration_tests/artifacts")
 
 
 @nox.session

@@ -192,7 +192,7 @@ def _client(uri: str | None) -> Client:
             path = make_url(full).database
         except ArgumentError:
             path = None  # opening it says what is wrong
-        if path and not Path(path).exists() and not any(folder_for(full).glob("*" + SUFFIX)):
+        if path and not Path(path).exists() and not any(folder_for(full).rglob("*" + SUFFIX)):
             raise click.ClickException(
                 f"There is no database '{path}' yet. Train something in its folder, "
                 "or name another store with --tracking-uri."

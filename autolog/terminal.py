@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core_client import curve, readable
-from core_client.artifacts import Artifacts
+from core_client.artifacts import Artifacts, open_artifacts
 from core_client.entities import FileInfo, Run, RunStatus
 from core_client.readable import printable
 from core_client.run import PARENT
@@ -264,7 +264,9 @@ def show_run(
             for each in one.inputs.dataset_inputs
         ]
         terminal.print(terminal.table(("name", "used for", "digest"), rows), indent=2)
-    files = list(itertools.islice(_files(Artifacts(info.artifact_uri)), MOST_FILES + 1))
+    files = list(
+        itertools.islice(_files(open_artifacts(info.artifact_uri, store.uri)), MOST_FILES + 1)
+    )
     if files:
         _heading(terminal, "Artifacts")
         for depth, file in files[:MOST_FILES]:

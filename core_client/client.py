@@ -317,7 +317,8 @@ class Client:
 
     def artifacts(self, run_id: str) -> Artifacts:
         """The files of a run."""
-        return Artifacts(self.get_run(run_id).info.artifact_uri)
+        info = self.get_run(run_id).info
+        return self._destination.artifacts(run_id, lambda: info.artifact_uri)
 
     def flush(self) -> None:
         """Wait until everything recorded until now is in the store."""

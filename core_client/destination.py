@@ -7,9 +7,12 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 from core_client import background
-from core_client.drain import Drain
+from core_client.artifacts import Artifacts, LocalArtifacts, is_local
+from core_client.artifacts.outbox import Outbox
+from core_client.drain import Adopted, Drain
 from core_client.entities import Experiment, LifecycleStage, RunInfo
 from core_client.events import ExperimentCreated
 from core_client.exceptions import MlflowException, invalid, missing
@@ -33,6 +36,7 @@ class Destination:
         self.uri = uri
         self.spool = Spool(uri, self._grown)
         self.drain = Drain(self.spool, self.store)
+        self.outbox = Outbox(uri, self._with_all_runs, self._files_staged)
         self._store: Store | None = None
         self._opening = threading.Lock()
         self._experiments: dict[str, Experiment] = {}
@@ -52,14 +56,29 @@ class Destination:
     def current(self) -> Store:
         """The store with everything in it that this process has recorded until now."""
         background.wait()
-        self.drain.flush()
-        return self.store()
+        return self._with_all_runs()
+
+    def artifacts(self, run_id: str, artifact_uri: Callable[[], str]) -> Artifacts:
+        """The files of a run, to write and to read.
+
+        Args:
+            run_id: the run.
+            artifact_uri: says where they lie; not asked if a far store would have to answer.
+        """
+        if self.near and is_local(uri := artifact_uri()):
+            return LocalArtifacts(uri)
+        return self.outbox.artifacts(run_id)
+
+    def adopt(self, every_host: bool = False) -> Adopted:
+        """Send what processes that are gone have left; see `Drain.adopt`."""
+        runs = self.drain.adopt(every_host)
+        return Adopted(runs.events + self.outbox.adopt(every_host).events, runs.killed)
 
     def experiment(self, experiment_id: str) -> Experiment:
         """The active experiment of that id, as first read. Raises MlflowException without one."""
         if experiment_id not in self._experiments:
-            self.drain.flush()  # without the background's figures: they make no experiments
-            self._remember(self.store().get_experiment(experiment_id))
+            # Without the background's figures: they make no experiments.
+            self._remember(self._with_all_runs().get_experiment(experiment_id))
         return self._experiments[experiment_id]
 
     @property
@@ -131,25 +150,41 @@ class Destination:
 
     def close(self, timeout: float) -> None:
         """Send everything and leave no file behind; say so if that takes too long."""
-        if not self.spool.segments():
-            return
+        problems = []
         try:
-            self.drain.close(timeout)
+            self.outbox.close(timeout)
         except MlflowException as error:
+            problems.append(str(error))
+        try:
+            if self.spool.segments():
+                self.drain.close(timeout)
+        except MlflowException as error:
+            problems.append(str(error))
+        if problems:
             print(
-                f"autolog: not everything has reached '{without_password(self.uri)}' yet: {error} "
+                f"autolog: not everything has reached '{without_password(self.uri)}' yet: "
+                f"{' '.join(dict.fromkeys(problems))} "
                 f"It is kept in '{self.spool.folder}'; `autolog sync` or the next start sends it.",
                 file=sys.stderr,
             )
+
+    def _with_all_runs(self) -> Store:
+        self.drain.flush()
+        return self.store()
 
     def _grown(self) -> None:
         _close_with_process()
         self.drain.notify()
 
+    def _files_staged(self) -> None:
+        _close_with_process()
+        _close_before_executors()
+
     def after_fork(self) -> None:
         """In the child: an own segment, an own thread, and an own connection to the store."""
         self.spool.after_fork()
         self.drain.after_fork()
+        self.outbox.after_fork()
         _left_to_the_parent.append(self._store)
         self._store = None
         self._opening = threading.Lock()
@@ -191,11 +226,23 @@ def _close_with_process() -> None:
             Finalize(None, close_all, exitpriority=10)
 
 
+def _close_before_executors() -> None:
+    """At the end Python closes its thread pools before it calls `atexit`, and the drivers of
+    artifact stores look up names in such a pool: what is staged has to go before."""
+    global _closes_first
+    if not _closes_first:
+        _closes_first = True
+        import concurrent.futures.thread  # noqa: F401 - what was registered last is called first
+
+        threading._register_atexit(close_all)  # type: ignore[attr-defined]
+
+
 def _after_fork() -> None:
     for one in _destinations.values():
         one.after_fork()
 
 
 _closes_in = 0
+_closes_first = False
 atexit.register(close_all)
 os.register_at_fork(after_in_child=_after_fork)

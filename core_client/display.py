@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from core_client import curve, destination, readable
-from core_client.artifacts import Artifacts
+from core_client import curve, destination, readable, settings
+from core_client.artifacts import open_artifacts
 from core_client.curve import Curve
-from core_client.entities import Experiment, Run, RunStatus
+from core_client.entities import Experiment, FileInfo, Run, RunStatus
 from core_client.exceptions import MlflowException
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def active_run(one: ActiveRun) -> str:
 def run(one: Run) -> str:
     """A run: a small curve for each metric, its params, tags, datasets and files."""
     curves = _in_time(lambda: _curves(one)) or {}
-    found = _in_time(lambda: Artifacts(one.info.artifact_uri).list()) or []
+    found = _in_time(lambda: _files(one.info.artifact_uri)) or []
     info, tags = one.info, one.data.tags
     who = [
         info.user_id,
@@ -135,6 +135,10 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 # What has to be read
+
+
+def _files(artifact_uri: str) -> list[FileInfo]:
+    return open_artifacts(artifact_uri, settings.tracking_uri()).list()
 
 
 def _in_time(read: Callable[[], T]) -> T | None:

@@ -8,24 +8,34 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
-from core_client.entities import RunStatus
-from core_client.events import RunEnded, encode
+from core_client.entities import Run, RunStatus
+from core_client.events import Event, RunEnded, encode
 from core_client.exceptions import MlflowException, StoreUnavailable
 from core_client.report import warn
 from core_client.segment import SUFFIX, Segment
 from core_client.settings import mode, without_password
 from core_client.spool import Spool
-from core_client.stores.base import Refused, Store
+from core_client.stores.base import Refused
 
 REST = 0.05  # seconds between two rounds, so that small events meet in one transaction
 WORK_SHARE = 4  # rest so many times the last round's work: the training has the interpreter
 LONGEST_REST = 30.0  # seconds between two tries while the store cannot be reached
+
+
+class Receiver(Protocol):
+    """What a drain leads to: a store, or what stands in for one."""
+
+    def apply(self, batch: Sequence[Event]) -> None:
+        """See `Store.apply`."""
+
+    def get_run(self, run_id: str) -> Run:
+        """See `Store.get_run`."""
 
 
 class Adopted(NamedTuple):
@@ -41,11 +51,15 @@ class Drain:
     Args:
         spool: this process's end of the queue.
         open_store: gives the store; called in the background thread.
+        trouble: what the warning says of the store when it cannot be reached.
     """
 
-    def __init__(self, spool: Spool, open_store: Callable[[], Store]) -> None:
+    def __init__(
+        self, spool: Spool, open_store: Callable[[], Receiver], trouble: str = "nothing reaches"
+    ) -> None:
         self._spool = spool
         self._open_store = open_store
+        self._trouble = trouble
         self.after_fork()
 
     def after_fork(self) -> None:
@@ -158,9 +172,10 @@ class Drain:
         if self._failure is not None:
             return failure  # an outage is told of once
         warn(
-            f"Recording goes on, but nothing reaches '{without_password(self._spool.uri)}': "
+            f"Recording goes on, but {self._trouble} '{without_password(self._spool.uri)}': "
             f"{failure} All is kept in '{self._spool.folder}'; "
-            "`autolog sync` or the next start sends it."
+            "`autolog sync` or the next start sends it.",
+            once=str(failure),
         )
         return failure
 
@@ -176,7 +191,7 @@ class Drain:
             if done and self._spool.release(path, segment.offset):
                 self._segments.pop(path).remove()
 
-    def _send(self, segment: Segment, store: Store) -> int:
+    def _send(self, segment: Segment, store: Receiver) -> int:
         count = 0
         while chunk := segment.read():
             refused: list[tuple[bytes, str]] = chunk.broken
@@ -190,7 +205,7 @@ class Drain:
             count += len(chunk.events)
         return count
 
-    def _close_runs(self, segment: Segment, store: Store) -> int:
+    def _close_runs(self, segment: Segment, store: Receiver) -> int:
         ends = []
         for run_id in segment.open_runs:
             try:

@@ -43,6 +43,15 @@ class Inputs(msgspec.Struct, tag="i", array_like=True):
     datasets: list[DatasetInput]
 
 
+class Files(msgspec.Struct, tag="f", array_like=True):
+    """Files for a run: those in the folder `staged` of the spool, which is laid out as the run's
+    artifacts are. They replace what is in the artifact folder `replaces`, if that is not empty."""
+
+    run_id: str
+    staged: str
+    replaces: str = ""
+
+
 class RunStarted(msgspec.Struct, tag="r", array_like=True):
     """A new run. `experiment_id` may be empty: then `experiment_name` says where it belongs, and
     the store creates that experiment if it has to. An empty `artifact_uri` is filled in by the
@@ -125,7 +134,7 @@ class ExperimentRestored(msgspec.Struct, tag="e*", array_like=True):
 
 
 Event = Union[
-    Metrics, Params, Tags, TagDeleted, Inputs,
+    Metrics, Params, Tags, TagDeleted, Inputs, Files,
     RunStarted, RunResumed, RunInherited, RunEnded, RunRenamed, RunDeleted, RunRestored,
     ExperimentCreated, ExperimentRenamed, ExperimentTagged, ExperimentDeleted, ExperimentRestored,
 ]  # fmt: skip

@@ -5,13 +5,17 @@ from __future__ import annotations
 _said: set[str] = set()
 
 
-def warn(message: str) -> None:
-    """Say it through the ``autolog`` logger, each message once per process.
+def warn(message: str, once: str = "") -> None:
+    """Say it through the ``autolog`` logger, once per process.
+
+    Args:
+        message: the whole sentence.
+        once: what must not be said twice, if not the message itself.
 
     Never through `warnings`: a user's ``error`` filter would turn it into a failed training.
     """
-    if message not in _said:
-        _said.add(message)
+    if (once or message) not in _said:
+        _said.add(once or message)
         import logging
 
         logging.getLogger("autolog").warning(message)

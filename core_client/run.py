@@ -183,7 +183,7 @@ class ActiveRun(RunFiles):
     @property
     def artifacts(self) -> Artifacts:
         """The run's files."""
-        return Artifacts(self.info.artifact_uri)
+        return self._destination.artifacts(self._id, lambda: self.info.artifact_uri)
 
     def log_metric(
         self, key: str, value: Any, step: int | None = None, timestamp: int | None = None

@@ -35,10 +35,11 @@ class Spool:
     Args:
         uri: the absolute tracking URI.
         notify: called when something was appended after `hush`.
+        folder: where the segments lie, if not where `folder_for` says.
     """
 
-    def __init__(self, uri: str, notify: Callable[[], None]) -> None:
-        self.folder = folder_for(uri)
+    def __init__(self, uri: str, notify: Callable[[], None], folder: Path | None = None) -> None:
+        self.folder = folder or folder_for(uri)
         self.uri = uri
         self._notify = notify
         self._open_runs: dict[str, Event] = {}

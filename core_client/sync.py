@@ -51,7 +51,7 @@ def _sync(uri: str | None, folder: Path) -> Synced:
     waiting: list[str] = []
     try:
         if uri:
-            events, killed = destination(_in_use(uri)).drain.adopt(every_host=True)
+            events, killed = destination(_in_use(uri)).adopt(every_host=True)
         waiting = [_why(header) for header in _headers(folder)]
     except MlflowException as error:
         problem = f"{error} All is kept in '{folder}'."
@@ -59,7 +59,8 @@ def _sync(uri: str | None, folder: Path) -> Synced:
 
 
 def _aside(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix in (".refused", ".broken"))
+    places = [*folder.glob("*"), *folder.glob("files/*")]
+    return sorted(path for path in places if path.suffix in (".refused", ".broken"))
 
 
 def _in_use(uri: str) -> str:
@@ -80,7 +81,7 @@ def _in_use(uri: str) -> str:
 
 
 def _headers(folder: Path) -> Iterator[Header]:
-    for path in sorted(folder.glob("*" + SUFFIX)):
+    for path in sorted([*folder.glob("*" + SUFFIX), *folder.glob("files/*" + SUFFIX)]):
         # Gone: another process was faster. Broken: it is set aside when it is sent.
         try:
             with path.open("rb") as file:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 HISTORY = "mlflow.log-model.history"
 _noting = threading.Lock()
+_newest: dict[tuple[str, str], str] = {}  # by run and name, while a better form is being made
 
 
 class Saved(NamedTuple):
@@ -73,19 +74,28 @@ def log(
         saved.write(folder)
     _note(run, saved.model)
     if improve is not None:
-        background.submit(_replace, artifacts, name, model.model_uuid, improve)
+        _newest[run.run_id, name] = model.model_uuid
+        background.submit(_replace, artifacts, run.run_id, name, model.model_uuid, improve)
+    else:
+        _newest.pop((run.run_id, name), None)
     return info(saved.model, f"runs:/{run.run_id}/{name}")
 
 
 def _replace(
-    artifacts: Artifacts, name: str, model_uuid: str, improve: Callable[[], Saved | None]
+    artifacts: Artifacts,
+    run_id: str,
+    name: str,
+    model_uuid: str,
+    improve: Callable[[], Saved | None],
 ) -> None:
     better = improve()
     # Another model may have been logged under the same name meanwhile.
-    if better is None or Model.load(artifacts.local(name)).model_uuid != model_uuid:
+    if _newest.get((run_id, name)) != model_uuid:
         return
-    with artifacts.folder(name) as folder:
-        better.write(folder)
+    del _newest[run_id, name]
+    if better is not None:
+        with artifacts.folder(name) as folder:
+            better.write(folder)
 
 
 def _note(run: ActiveRun, model: Model) -> None:

@@ -7,7 +7,8 @@ import re
 import shutil
 from pathlib import Path
 
-from core_client.artifacts import Artifacts, local_root
+from core_client import settings
+from core_client.artifacts import open_artifact
 from core_client.exceptions import MlflowException, invalid, missing
 from core_client.paths import safe_relative
 
@@ -18,7 +19,7 @@ def local_path(
     """The local folder of a saved model.
 
     Args:
-        model_uri: ``runs:/<run id>/<path>``, a local path, or a ``file:`` URI.
+        model_uri: ``runs:/<run id>/<path>``, a local path, or a URI such as ``s3://bucket/path``.
         dst_path: an existing folder to copy the model into.
 
     Raises:
@@ -45,15 +46,14 @@ def _resolve(uri: str) -> Path:
     kind = scheme[1].lower()
     if kind == "runs":
         return _in_run(uri)
-    if kind == "file":
-        return local_root(uri)
     if kind == "models":
         raise MlflowException(
             f"'{uri}' asks for a model registry, and this store has none yet. "
             "Use 'runs:/<run id>/<path>' or the path of the model's folder.",
             "FEATURE_DISABLED",
         )
-    raise invalid(f"'{uri}' is no model URI. Use 'runs:/<run id>/<path>' or a local path.")
+    artifacts, name = open_artifact(uri, settings.tracking_uri())
+    return artifacts.local(name)
 
 
 def _in_run(uri: str) -> Path:
@@ -64,4 +64,4 @@ def _in_run(uri: str) -> Path:
     run_id, relative = parts[1], safe_relative(parts[2])
     from core_client.client import Client
 
-    return Artifacts(Client().get_run(run_id).info.artifact_uri).local(relative)
+    return Client().artifacts(run_id).local(relative)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
-from core_client.artifacts import Artifacts, local_root
+from core_client import settings
+from core_client.artifacts import Artifacts, open_artifact
 from core_client.client import Client
 from core_client.entities import FileInfo
 from core_client.exceptions import invalid
@@ -22,7 +22,7 @@ def list_artifacts(
     """What lies directly in a folder.
 
     Args:
-        artifact_uri: ``runs:/<run id>/<path>``, a path, or a ``file:`` URI; or else
+        artifact_uri: ``runs:/<run id>/<path>``, a path, or a URI such as ``s3://bucket/path``; or else
         run_id: a run, and
         artifact_path: a folder below its artifacts, all of them by default.
         tracking_uri: where the run is, if not in the store in use.
@@ -42,8 +42,8 @@ def download_artifacts(
 
     Args:
         artifact_uri, run_id, artifact_path, tracking_uri: as for `list_artifacts`.
-        dst_path: an existing folder to copy into; without it, nothing is copied and the place
-            where the artifact lies is returned.
+        dst_path: a folder to copy into; without it, what lies on this disk is not copied, and
+            anything else into a folder that lasts as long as the process.
 
     Raises:
         MlflowException: there is no such artifact.
@@ -91,8 +91,7 @@ def _place(
             raise invalid("artifact_path goes with run_id; artifact_uri holds its own path.")
         in_run = re.fullmatch(r"runs:/+([^/]+)/*(.*)", artifact_uri)
         if in_run is None:
-            place: Path = local_root(artifact_uri)
-            return Artifacts(str(place.parent)), place.name
+            return open_artifact(artifact_uri, tracking_uri or settings.tracking_uri())
         run_id, path = in_run[1], in_run[2]
     assert run_id is not None
     return Client(tracking_uri).artifacts(run_id), path or ""

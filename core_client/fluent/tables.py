@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from core_client.artifacts import Artifacts
 from core_client.entities import Run
 from core_client.exceptions import MlflowException, missing
 from core_client.fluent import active
@@ -69,7 +68,7 @@ def load_table(
     )
     tables = []
     for run in runs:
-        artifacts = Artifacts(run.info.artifact_uri)
+        artifacts = client.artifacts(run.info.run_id)
         if not run_ids and not artifacts.has(artifact_file):
             continue
         table = pd.DataFrame(**json.loads(artifacts.read(artifact_file)))

@@ -59,7 +59,7 @@ def test_paths_and_file_uris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("models:/name/Production", "model registry"),
         ("runs:/abc", "is expected"),
         ("runs:model", "is expected"),
-        ("https://host/model", "no model URI"),
+        ("https://host/model", "no kind of artifact store"),
         ("file://host/model", "cannot be reached"),
         ("no/such/folder", "does not exist"),
         ("runs:/0123456789abcdef0123456789abcdef/model", "0123456789abcdef"),

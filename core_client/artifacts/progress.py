@@ -1,0 +1,34 @@
+"""A bar for large uploads, where a person waits for them."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core_client.artifacts.upload import Uploads
+
+SMALLEST = 50_000_000  # bytes; what is less has gone before anybody wonders
+
+
+@contextlib.contextmanager
+def shown(uploads: Uploads) -> Iterator[None]:
+    """While the body waits for the uploads, show on a terminal how far they are."""
+    waiting = uploads.waiting() if sys.stderr.isatty() else 0
+    if waiting < SMALLEST:
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = TextColumn("Sending files"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
+    before = uploads.sent
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("", total=waiting)
+        uploads.watch = lambda sent: bar.update(task, completed=sent - before)
+        try:
+            yield
+        finally:
+            uploads.watch = lambda sent: None
