@@ -8,7 +8,7 @@ from core_client.exceptions import MlflowException, StoreUnavailable
 from core_client.http import Unsent
 from core_client.settings import MAX_TAG_VALUE
 from core_client.stores.rest import wire
-from core_client.stores.rest.api import Api
+from core_client.stores.rest.api import Api, lasting
 from core_client.stores.rest.experiment import Experiments
 from core_client.stores.rest.ids import RunIds
 from core_client.stores.values import RUN_NAME, Unfit, check
@@ -102,6 +102,7 @@ class Starter:
             raise
         except MlflowException as error:
             self._ids.take_back(event.run_id)
+            lasting(error)
             raise self._experiments.unusable(experiment_id, error) from error
 
     def _doubles(self, run_id: str, experiment_id: str) -> list[wire.RunMessage]:

@@ -1,0 +1,131 @@
+"""A tracking server in a few lines, for what a real one cannot be made to do: wrong answers."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import re
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Fault = Callable[["Handler", bytes], None]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers like MLflow, or as the next fault says."""
+
+    protocol_version = "HTTP/1.1"
+    server: FakeServer
+
+    def do_GET(self) -> None:
+        self._do({}, self.path)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers.get("Content-Encoding") == "gzip":
+            self.server.zipped += 1
+            body = gzip.decompress(body)
+        self._do(json.loads(body), self.path)
+
+    def _do(self, body: dict[str, Any], path: str) -> None:
+        self.server.seen.append((path, dict(self.headers)))
+        with self.server.lock:
+            status, answer = self.server.answer(path, body)
+        data = json.dumps(answer).encode()
+        fault = self.server.faults.pop(0) if self.server.faults else None
+        if fault:
+            fault(self, data)
+        else:
+            self.say(status, data)
+
+    def say(self, status: int, data: bytes, **headers: str) -> None:
+        self.send_response(status)
+        for name, value in {**self.server.headers, **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: what was asked is in `seen`."""
+
+
+class FakeServer(ThreadingHTTPServer):
+    """Runs in memory. `faults` are used up one by one by the requests that come."""
+
+    daemon_threads = True
+
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.lock = threading.Lock()
+        self.runs: dict[str, dict[str, Any]] = {}
+        self.faults: list[Fault] = []
+        self.seen: list[tuple[str, dict[str, str]]] = []
+        self.headers: dict[str, str] = {}
+        self.zipped = 0
+        self.asks = False  # for a certificate of the client
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        if context:
+            self.socket = context.wrap_socket(self.socket, server_side=True)
+            self.url = f"https://localhost:{self.server_port}"
+
+    def handle_error(self, *_: object) -> None:
+        """A client that goes away is what some tests are about."""
+
+    def answer(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        match path.partition("?")[0].removeprefix("/api/2.0/mlflow/"):
+            case "runs/create":
+                run_id = f"server{len(self.runs)}"
+                tags = {tag["key"]: tag["value"] for tag in body["tags"]}
+                self.runs[run_id] = {"tags": tags, "points": set(), "params": {}, "status": ""}
+                return 200, self.shown(run_id)
+            case "runs/search":
+                wanted = re.search(r"= '(.*)'", body["filter"])
+                found = [
+                    self.shown(run_id)["run"]
+                    for run_id, run in self.runs.items()
+                    if not wanted or wanted[1] in run["tags"].values()
+                ]
+                return 200, {"runs": [one for one in found if self.is_active(one)]}
+            case "runs/log-batch":
+                run = self.runs[body["run_id"]]
+                run["points"] |= {(one["key"], one["step"]) for one in body.get("metrics", ())}
+                run["params"] |= {one["key"]: one["value"] for one in body.get("params", ())}
+                run["tags"] |= {one["key"]: one["value"] for one in body.get("tags", ())}
+                return 200, {}
+            case "runs/update":
+                self.runs[body["run_id"]]["status"] = body["status"]
+                return 200, {}
+            case "runs/delete":
+                self.runs[body["run_id"]]["deleted"] = True
+                return 200, {}
+            case "runs/get":
+                return 200, self.shown(path.partition("run_id=")[2])
+        return 404, {"error_code": "ENDPOINT_NOT_FOUND", "message": f"no {path}"}
+
+    def is_active(self, run: dict[str, Any]) -> bool:
+        return not self.runs[run["info"]["run_id"]].get("deleted")
+
+    def active(self) -> list[dict[str, Any]]:
+        return [run for run in self.runs.values() if not run.get("deleted")]
+
+    def shown(self, run_id: str) -> dict[str, Any]:
+        info = {"run_id": run_id, "experiment_id": "0", "artifact_uri": "/x"}
+        return {"run": {"info": info, "unheard_of": {"field": [1]}}}
+
+
+@contextlib.contextmanager
+def serving(context: ssl.SSLContext | None = None) -> Iterator[FakeServer]:
+    server = FakeServer(context)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
