@@ -176,7 +176,7 @@ def test_what_is_not_mlflow_is_said_so(server: FakeServer) -> None:
     with pytest.raises(StoreUnavailable, match="does not answer as an MLflow server does"):
         Client().get_run("r")
     server.faults = [lambda handler, _: handler.say(404, b"<html>not found</html>")]
-    with pytest.raises(StoreUnavailable, match="404 Not Found.*Check the address"):
+    with pytest.raises(StoreUnavailable, match=r"404 Not Found.*Check the address"):
         Client().get_run("r")
 
 
