@@ -158,15 +158,15 @@ def databases(session: nox.Session) -> None:
 
 # The servers that the tests start, each in an environment of its own.
 SERVERS = {
-    "3.17.2": ("mlflow==3.17.2",),
-    "2.22": ("mlflow==2.22.*", "sqlalchemy<2.1", "setuptools<81"),
+    "3.17.2": ("mlflow==3.17.2", "psycopg[binary]"),
+    "2.22": ("mlflow==2.22.*", "psycopg2-binary", "sqlalchemy<2.1", "setuptools<81"),
 }
 
 
 @nox.session
 def servers(session: nox.Session) -> None:
     """The contract of stores, and faults, with MLflow's own servers on loopback."""
-    session.install("-e", ".[sklearn]", *group("test"), *group("servers"))
+    session.install("-e", ".[sklearn,postgresql]", *group("test"), *group("databases"))
     pythons = []
     for version, requirements in SERVERS.items():
         home = Path(session.create_tmp()) / version

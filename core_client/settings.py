@@ -95,7 +95,9 @@ def artifact_root() -> str:
 
 def absolute(uri: str) -> str:
     """The tracking URI with its relative path, if any, resolved against the working directory."""
-    match = re.fullmatch(r"(sqlite(?:\+\w+)?:///)(?!(?:file:)?(?:/|:memory:))(file:)?([^?]+)\??(.*)", uri)
+    match = re.fullmatch(
+        r"(sqlite(?:\+\w+)?:///)(?!(?:file:)?(?:/|:memory:))(file:)?([^?]+)\??(.*)", uri
+    )
     if not match:
         return uri
     start, file, path, query = match.groups()

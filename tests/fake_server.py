@@ -32,7 +32,8 @@ class Handler(BaseHTTPRequestHandler):
         self._do(json.loads(body), self.path)
 
     def _do(self, body: dict[str, Any], path: str) -> None:
-        self.server.seen.append((path, dict(self.headers)))
+        client = {"Client": str(self.client_address[1])}
+        self.server.seen.append((path, {**self.headers, **client}))
         with self.server.lock:
             status, answer = self.server.answer(path, body)
         data = json.dumps(answer).encode()

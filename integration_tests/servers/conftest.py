@@ -7,7 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from integration_tests.databases.conftest import postgresql
+from integration_tests.databases.servers import PostgreSQL
 from integration_tests.servers.mlflow_server import MlflowServer
+
+__all__ = ["postgresql"]  # a fixture here too
 
 # "3.17.2=/path/to/python 2.22=/path/to/python": interpreters that have MLflow.
 PYTHONS = dict(entry.split("=", 1) for entry in os.environ.get("AUTOLOG_TEST_SERVERS", "").split())
@@ -24,10 +28,13 @@ def python(version: str) -> str:
 
 @pytest.fixture(scope="session", params=["3.17.2", "2.22"])
 def any_server(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    postgresql: PostgreSQL,
 ) -> Iterator[MlflowServer]:
-    """MLflow's server in each version."""
-    server = MlflowServer(python(request.param), tmp_path_factory.mktemp("server"))
+    """MLflow's server in each version, with PostgreSQL behind it."""
+    folder = tmp_path_factory.mktemp("server")
+    server = MlflowServer(python(request.param), folder, postgresql.new_database())
     server.start()
     yield server
     server.kill()

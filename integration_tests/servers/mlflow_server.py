@@ -95,18 +95,23 @@ class MlflowServer:
 
     def wipe(self) -> None:
         """Forget everything but the default experiment."""
-        with contextlib.closing(sqlite3.connect(self.folder / "server.db", timeout=30)) as db:
-            names = "SELECT name FROM sqlite_master WHERE type = 'table'"
-            tables = [name for (name,) in db.execute(names)]
-            for statement in wiping(tables):
-                db.execute(statement)
-            db.commit()
+        if self.database.startswith("sqlite"):
+            with contextlib.closing(sqlite3.connect(self.folder / "server.db", timeout=30)) as db:
+                tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
+                for (name,) in db.execute(tables).fetchall():
+                    if name not in KEPT:
+                        db.execute(f"DELETE FROM {name}")
+                db.execute(OTHER_EXPERIMENTS)
+                db.commit()
+            return
+        import psycopg
+
+        with psycopg.connect(self.database) as connection:
+            tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            names = {name for (name,) in connection.execute(tables).fetchall()} - set(KEPT)
+            connection.execute(f"TRUNCATE {', '.join(names)}")
+            connection.execute(OTHER_EXPERIMENTS)
 
 
-def wiping(tables: list[str]) -> list[str]:
-    """The statements that empty a database of MLflow's; foreign keys are not looked at."""
-    kept = ("alembic_version", "experiments", "workspaces", "sqlite_sequence")
-    return [
-        *(f"DELETE FROM {table}" for table in tables if table not in kept),
-        "DELETE FROM experiments WHERE experiment_id <> 0",
-    ]
+KEPT = ("alembic_version", "experiments", "workspaces", "sqlite_sequence")
+OTHER_EXPERIMENTS = "DELETE FROM experiments WHERE experiment_id <> 0"

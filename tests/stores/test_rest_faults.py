@@ -214,6 +214,18 @@ def test_bodies_are_zipped_for_servers_that_say_so(server: FakeServer) -> None:
     assert_complete(server)
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_QUICKACK"), reason="needs Linux")
+def test_no_answer_waits_for_a_delayed_acknowledgement(server: FakeServer) -> None:
+    """The server sends head and body apart, as most do: without care, that takes 40 ms."""
+    client, run = Client(), fluent.start_run()
+    client.get_run(run.run_id)
+    began = time.perf_counter()
+    for _ in range(25):
+        client.get_run(run.run_id)
+    assert time.perf_counter() - began < 25 * 0.02
+    assert len({headers["Client"] for _, headers in server.seen[-20:]}) == 1
+
+
 def test_batches_are_as_large_as_the_limits_allow(server: FakeServer) -> None:
     with fluent.start_run():
         fluent.flush_async_logging()
