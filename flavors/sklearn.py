@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core_client import background
 from core_client.exceptions import invalid
 from flavors import environment, formats, package
 from flavors.log import Saved, log, no_registry
@@ -129,6 +130,9 @@ def log_model(
     )  # fmt: skip
     dump = formats.dump(sk_model, serialization_format or formats.CLOUDPICKLE, skops_trusted_types)
     name_of_predict = pyfunc_predict_fn if predict else None
+
+    if serialization_format is None:
+        background.needs("skops.io")
 
     def improve() -> Saved | None:
         better = formats.safer(dump, skops_trusted_types)

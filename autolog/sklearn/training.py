@@ -12,6 +12,7 @@ from autolog.sklearn.data import EXAMPLE_ROWS, data_of, duplicate, head, indexab
 from autolog.sklearn.names import variable
 from autolog.sklearn.outcome import Outcome, Scores, own_score
 from autolog.sklearn.quiet import no_random_draws, no_warnings
+from core_client import background
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,6 +138,8 @@ class Training:
             outcome = Outcome(estimator, self.X, classifier)
         scores = Scores(outcome, self.y, self.weight, self.options.pos_label)
         known = own_score(estimator)
+        if classifier and step is None:
+            background.needs("matplotlib.figure", "matplotlib.backends.backend_agg")
         if len(outcome) > ROWS_SCORED_AT_ONCE:
             self.later.append((scores.log, self.run, known, step))
         else:

@@ -28,6 +28,7 @@ from sklearn.preprocessing import StandardScaler
 
 import autolog
 from integration_tests.sklearn.sklearn_runs import CANCER, DIABETES, IRIS
+from tests.scripts import run_script
 
 X, Y = IRIS
 RX, RY = DIABETES[0][:150], DIABETES[1][:150]
@@ -74,8 +75,11 @@ def fitted(model):
     X, y = data_for(model)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        filters = list(warnings.filters)
         result = model.fit(X, y)
         assert result is model
+        if not isinstance(model, ensemble.HistGradientBoostingRegressor):  # it swaps them itself
+            assert list(warnings.filters) == filters
         shown = sorted(str(one.message) for one in caught)
     state = {key: value for key, value in vars(model).items() if "time" not in key}
     if "cv_results_" in state:
@@ -96,8 +100,7 @@ def fitted(model):
 def test_a_fit_is_the_same(model):
     autolog.sklearn.autolog(disable=True)
     without = fitted(model)
-    # As skops it would be saved beside the next fit, and skops swaps the process's filters.
-    autolog.sklearn.autolog(serialization_format="cloudpickle")
+    autolog.sklearn.autolog()
     with_autologging = fitted(model)
     assert with_autologging == without
 
@@ -177,6 +180,36 @@ def test_our_own_predictions_are_neither_seen_nor_felt():
     used = np.random.RandomState(3)
     Noisy(used).fit(X, Y)
     assert used.rand() == fresh.rand()
+
+
+WHO_SWAPS_FILTERS = """
+import threading, warnings
+enter = warnings.catch_warnings.__enter__
+others = set()
+def noting(self):
+    if threading.current_thread() is not threading.main_thread():
+        others.add(threading.current_thread().name)
+    return enter(self)
+warnings.catch_warnings.__enter__ = noting
+import autolog
+from sklearn.datasets import load_breast_cancer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+X, y = load_breast_cancer(return_X_y=True)
+autolog.autolog()
+LogisticRegression(max_iter=10000).fit(X, y)
+RandomForestClassifier(5).fit(X, y)
+autolog.flush_async_logging()
+(run, forest) = autolog.search_runs(output_format="list")
+files = {file.path for file in autolog.Client().list_artifacts(run.info.run_id, "model")}
+assert "model/model.skops" in files, files
+print(sorted(others))
+"""
+
+
+def test_nothing_beside_the_users_thread_swaps_the_warning_filters(tmp_path):
+    """They belong to the whole process: what the user's thread sets meanwhile would be undone."""
+    assert run_script(WHO_SWAPS_FILTERS, tmp_path) == "[]\n"
 
 
 def test_warnings_of_other_threads_are_heard_meanwhile():
