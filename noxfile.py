@@ -18,6 +18,8 @@ EXTRAS: dict[str, list[str]] = PYPROJECT["project"]["optional-dependencies"]
 # Only frameworks are tested up to a version; the other extras bring drivers.
 FRAMEWORKS = [name for name, needed in EXTRAS.items() if "<" in "".join(needed)]
 STORES = ("s3", "gcs", "azure", "sftp", "hdfs")
+# Frameworks that are recorded by MLflow and by us, and compared.
+BESIDE_MLFLOW = "sklearn,xgboost"
 PACKAGES = ("core_client", "flavors", "autolog")
 
 nox.needs_version = ">=2024.10.9"
@@ -142,7 +144,7 @@ def notebook(session: nox.Session) -> None:
 @nox.session
 def mlflow(session: nox.Session) -> None:
     """What we write, read by MLflow; what MLflow writes, read by us."""
-    session.install("-e", ".[sklearn]", *group("test"), *group("mlflow"))
+    session.install("-e", f".[{BESIDE_MLFLOW}]", *group("test"), *group("mlflow"))
     pytest(session, "integration_tests/mlflow")
 
 
@@ -182,5 +184,5 @@ def servers(session: nox.Session) -> None:
 @nox.session(default=False)
 def benchmarks(session: nox.Session) -> None:
     """The budgets, ours beside MLflow's."""
-    session.install("-e", ".[sklearn]", *group("mlflow"))
+    session.install("-e", f".[{BESIDE_MLFLOW}]", *group("mlflow"))
     session.run("python", "-m", "benchmarks", *session.posargs)

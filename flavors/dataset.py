@@ -15,7 +15,11 @@ DIGEST_ROWS = 200
 
 
 def describe(
-    data: Any, targets: Any = None, name: str | None = None, context: str = "train"
+    data: Any,
+    targets: Any = None,
+    name: str | None = None,
+    context: str = "train",
+    rows: int | None = None,
 ) -> DatasetInput:
     """The dataset as a run records it. The data is neither copied nor kept.
 
@@ -24,18 +28,21 @@ def describe(
         targets: what is to be predicted, one value or row for each row of data.
         name: how people call it; ``dataset`` by default.
         context: what it was used for, such as ``train`` or ``eval``.
+        rows: how many there are, where `data` and `targets` are only a sample of them.
     """
     digest = hashlib.md5(usedforsecurity=False)
     for part in (data, targets):
         if part is not None:
             _hash(part, digest)
+    if rows is not None:
+        digest.update(str(rows).encode())
     dataset = Dataset(
         name=name or "dataset",
         digest=digest.hexdigest()[:8],
         source_type="code",
         source=json.dumps({"tags": {}}),
         schema=json.dumps(_schema(data, targets)),
-        profile=json.dumps(_profile(data, targets)),
+        profile=json.dumps(_profile(data, targets, rows)),
     )
     return DatasetInput(dataset, [InputTag("mlflow.data.context", context)])
 
@@ -78,18 +85,25 @@ def _schema(data: Any, targets: Any) -> dict[str, Any]:
     return {"mlflow_tensorspec": {"features": features.to_json(), "targets": target}}
 
 
-def _profile(data: Any, targets: Any) -> dict[str, Any]:
-    shape = _shape(data)
+def _profile(data: Any, targets: Any, rows: int | None) -> dict[str, Any]:
+    shape = _whole(data, rows)
     if hasattr(data, "iloc") or not hasattr(data, "dtype"):
-        rows = shape[0] if shape else 0
-        return {"num_rows": rows, "num_elements": rows * (shape[1] if len(shape) > 1 else 1)}
+        count = shape[0] if shape else 0
+        return {"num_rows": count, "num_elements": count * (shape[1] if len(shape) > 1 else 1)}
     profile: dict[str, Any] = {}
     for label, part in (("features", data), ("targets", targets)):
         if part is not None:
-            profile[f"{label}_shape"] = _shape(part)
-            profile[f"{label}_size"] = math.prod(_shape(part))
-            profile[f"{label}_nbytes"] = int(getattr(part, "nbytes", 0))
+            profile[f"{label}_shape"] = _whole(part, rows)
+            profile[f"{label}_size"] = math.prod(_whole(part, rows))
+            if rows is None:
+                profile[f"{label}_nbytes"] = int(getattr(part, "nbytes", 0))
     return profile
+
+
+def _whole(part: Any, rows: int | None) -> list[int]:
+    """The shape of all rows."""
+    shape = _shape(part)
+    return shape if rows is None or not shape else [rows, *shape[1:]]
 
 
 def _shape(part: Any) -> list[int]:

@@ -140,15 +140,17 @@ def files(wanted: Given, found: Sequence[str]) -> dict[str, bytes]:
 @functools.cache
 def _distribution(module: str) -> str | None:
     """The distribution that a top-level module came with."""
-    name = _DISTRIBUTIONS.get(module, module)
     if module == "__main__":
         return None
-    try:
-        importlib.metadata.distribution(name)
-        return name
-    except importlib.metadata.PackageNotFoundError:
-        # Reads every distribution's list of files: slow, once, and only for odd names.
-        return next(iter(_all_distributions().get(module, [])), None)
+    # Some frameworks have a smaller build, such as `xgboost-cpu`.
+    for name in (_DISTRIBUTIONS.get(module, module), f"{module}-cpu"):
+        try:
+            importlib.metadata.distribution(name)
+            return name
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    # Reads every distribution's list of files: slow, once, and only for odd names.
+    return next(iter(_all_distributions().get(module, [])), None)
 
 
 @functools.cache

@@ -168,6 +168,15 @@ class Recorder:
             save = import_module(f"flavors.{flavor}").log_model
             save(model, name=self.prefix + name, run=self.run, **how)
 
+    def explain_no_registry(self, registered_model_name: str | None) -> None:
+        """Say that a model is not registered, if its name for the registry was given."""
+        if registered_model_name is not None:
+            guard.notice(
+                "autolog: the model is recorded in its run and not registered as "
+                f"'{registered_model_name}': this store has no model registry yet.",
+                self.silent,
+            )
+
     def artifact_folder(self, artifact_path: str) -> AbstractContextManager[Path]:
         """An empty folder to fill; it is put in place whole, or not at all if the block raises."""
         return self.run.artifact_folder(self.prefix + artifact_path)

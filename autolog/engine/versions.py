@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import metadata
 from typing import NamedTuple
 
@@ -63,6 +64,8 @@ def _row(name: str, home: str) -> Row:
         state = "off: version outside the tested range"
     else:
         state = "on" if framework.loaded() else "on, when imported"
+        left_alone = getattr(sys.modules.get(home), "LEFT_ALONE", None)
+        state += f"; {left_alone}" if left_alone else ""
     return Row(name, installed or "-", _range(tested) if tested else "-", state)
 
 
@@ -92,7 +95,9 @@ def of(name: str, home: str) -> Requirement | None:
         and requirement.marker.evaluate({"extra": name})
     ]
     tested = [one for one in wanted if "<" in str(one.specifier)] or wanted
-    return next(filter(_installed, tested), tested[0] if tested else None)
+    # An extra that asks for a smaller build, such as `xgboost-cpu`, means the full one too.
+    full = [Requirement(f"{name}{x.specifier}") for x in tested if x.name.startswith(f"{name}-")]
+    return next(filter(_installed, [*tested, *full]), tested[0] if tested else None)
 
 
 def _distributions(name: str, home: str) -> list[metadata.Distribution]:

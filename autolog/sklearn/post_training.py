@@ -42,8 +42,10 @@ def predict(call: Call) -> Generator[None, Any, None]:
     from autolog.sklearn import origins
 
     trained = origins.trained(call.instance)
+    # What the record of a fit asks of its estimator is no prediction of the user's.
+    ours = call.outer is not None and call.outer.instance is call.instance
     result = yield
-    if trained is not None and call.options.log_post_training_metrics:
+    if trained is not None and not ours and call.options.log_post_training_metrics:
         data = next(iter(call.arguments.values()))
         origins.remember(result, trained, _dataset(call, trained, data), data)
 

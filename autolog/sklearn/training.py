@@ -6,7 +6,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from time import sleep, time_ns
 from typing import TYPE_CHECKING, Any
 
-from autolog.engine.guard import guarded, notice
+from autolog.engine.guard import guarded
 from autolog.sklearn import origins, params, searches
 from autolog.sklearn.data import EXAMPLE_ROWS, data_of, duplicate, head, indexable
 from autolog.sklearn.names import variable
@@ -195,12 +195,7 @@ class Training:
                 signature=signature,
                 input_example=example if self.options.log_input_examples else None,
             )
-        if self.options.registered_model_name is not None:
-            notice(
-                "autolog: the model is recorded in its run and not registered as "
-                f"'{self.options.registered_model_name}': this store has no model registry yet.",
-                self.options.silent,
-            )
+        self.run.explain_no_registry(self.options.registered_model_name)
 
     def _signature(self, example: Any, outcome: Outcome | None) -> Any:
         from flavors.signature import infer_signature

@@ -1,0 +1,1 @@
+"""What trainings of boosted trees have in common, whatever the library."""

@@ -1,0 +1,217 @@
+"""XGBoost models, in XGBoost's own formats: loading one runs no code."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core_client.exceptions import MlflowException, invalid
+from flavors import environment, package
+from flavors.log import Saved, log, no_registry
+from flavors.model import Model, ModelInfo
+from flavors.signature import ModelSignature
+from flavors.uris import local_path
+
+if TYPE_CHECKING:
+    from core_client.run import ActiveRun
+
+FORMATS = ("ubj", "json", "xgb")
+BOOSTER = "xgboost.core.Booster"
+# The classes of scikit-learn wrappers; an artifact chooses one of these, and nothing else.
+WRAPPERS = (
+    "XGBModel", "XGBClassifier", "XGBRegressor", "XGBRanker", "XGBRFClassifier", "XGBRFRegressor",
+)  # fmt: skip
+
+
+def save_model(
+    xgb_model: Any,
+    path: str | os.PathLike[str],
+    conda_env: dict[str, Any] | str | None = None,
+    code_paths: Sequence[str] | None = None,
+    mlflow_model: Model | None = None,
+    signature: ModelSignature | bool | None = None,
+    input_example: Any = None,
+    pip_requirements: Sequence[str] | str | None = None,
+    extra_pip_requirements: Sequence[str] | str | None = None,
+    model_format: str = "ubj",
+    metadata: dict[str, Any] | None = None,
+) -> None:
+    """Save an XGBoost model to a local folder that does not exist yet, or is empty.
+
+    Args:
+        xgb_model: a trained ``xgboost.Booster``, or a fitted scikit-learn wrapper.
+        path: the folder.
+        conda_env: a conda environment (dict or YAML file) in place of the one told from the model.
+        code_paths: files and folders of Python code to keep with the model.
+        mlflow_model: a description to start from.
+        signature: what the model takes and gives. By default told from `input_example`, if there
+            is one; False leaves it out.
+        input_example: a few rows of input, as `flavors.example.encode` takes them.
+        pip_requirements: requirements in place of those told from the model.
+        extra_pip_requirements: requirements added to those told from the model.
+        model_format: ``ubj`` (binary JSON), ``json``, or ``xgb``, which old versions read.
+        metadata: anything that YAML can hold, kept in the MLmodel file.
+
+    Raises:
+        MlflowException: the folder is in use, or the model cannot be saved; nothing is left then.
+    """
+    extras = package.extras(
+        mlflow_model or Model(), _predictor(xgb_model), conda_env=conda_env, code_paths=code_paths,
+        signature=signature, input_example=input_example, pip_requirements=pip_requirements,
+        extra_pip_requirements=extra_pip_requirements, metadata=metadata,
+    )  # fmt: skip
+    package.write(lambda: _saved(extras, xgb_model, model_format), path)
+
+
+def log_model(
+    xgb_model: Any,
+    artifact_path: str | None = None,
+    conda_env: dict[str, Any] | str | None = None,
+    code_paths: Sequence[str] | None = None,
+    registered_model_name: str | None = None,
+    signature: ModelSignature | bool | None = None,
+    input_example: Any = None,
+    await_registration_for: int | None = None,
+    pip_requirements: Sequence[str] | str | None = None,
+    extra_pip_requirements: Sequence[str] | str | None = None,
+    model_format: str = "ubj",
+    metadata: dict[str, Any] | None = None,
+    name: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, Any] | None = None,
+    model_type: str | None = None,
+    step: int = 0,
+    model_id: str | None = None,
+    run: ActiveRun | None = None,
+) -> ModelInfo:
+    """Save an XGBoost model among the artifacts of a run.
+
+    Args:
+        xgb_model: a trained ``xgboost.Booster``, or a fitted scikit-learn wrapper.
+        artifact_path: older name of `name`.
+        conda_env, code_paths, signature, input_example, pip_requirements, extra_pip_requirements,
+            model_format, metadata: as for `save_model`.
+        registered_model_name, await_registration_for, model_id: need a model registry, which this
+            store has not yet.
+        params, tags, model_type, step: further facts about the model, kept in its metadata.
+        name: where the model goes below the run's artifacts; ``model`` by default.
+        run: the run; by default the active one, or a new one.
+
+    Raises:
+        MlflowException: the model cannot be saved; nothing is left of it then.
+    """
+    no_registry(registered_model_name=registered_model_name, model_id=model_id)
+    kept = package.facts(params=params, tags=tags, model_type=model_type, step=step)
+    extras = package.extras(
+        Model(), _predictor(xgb_model), conda_env=conda_env, code_paths=code_paths,
+        signature=signature, input_example=input_example, pip_requirements=pip_requirements,
+        extra_pip_requirements=extra_pip_requirements, metadata={**(metadata or {}), **kept},
+    )  # fmt: skip
+    folder = name or artifact_path or "model"
+    return log(run, folder, extras.model, lambda: _saved(extras, xgb_model, model_format))
+
+
+def load_model(
+    model_uri: str | os.PathLike[str], dst_path: str | os.PathLike[str] | None = None
+) -> Any:
+    """Load an XGBoost model: a ``Booster``, or the scikit-learn wrapper that was saved.
+
+    Args:
+        model_uri: ``runs:/<run id>/<path>``, a local path, or a ``file:`` URI.
+        dst_path: an existing folder to copy the model into first.
+
+    Raises:
+        MlflowException: there is no such model, or it cannot be read.
+    """
+    folder = local_path(model_uri, dst_path)
+    return _load(folder, Model.load(folder))
+
+
+def load_pyfunc(folder: Path, model: Model, trusted: bool) -> tuple[Any, Callable[..., Any]]:
+    """The model, and the function that predicts (see `flavors.pyfunc`)."""
+    native = _load(folder, model, trusted)
+    predict = _predictor(native)
+    return native, lambda data, params: predict(data, **params)
+
+
+def _load(folder: Path, model: Model, trusted: bool = False) -> Any:
+    import xgboost
+
+    about = model.flavor("xgboost")
+    named = str(about.get("model_class", BOOSTER))
+    data, _ = package.read(folder, str(about.get("data", "model.ubj")), trusted)
+    if not data:  # XGBoost ends the process over that
+        raise MlflowException(f"XGBoost cannot read the model in '{folder}': its file is empty.")
+    if named == BOOSTER:
+        native = xgboost.Booster()
+    else:
+        module, _, kind = named.rpartition(".")
+        if module != "xgboost.sklearn" or kind not in WRAPPERS:
+            raise invalid(
+                f"The model in '{folder}' is of the class {named!r}, which is none of XGBoost's. "
+                "Code that a model names is never imported."
+            )
+        params = about.get("params")
+        native = getattr(xgboost, kind)(**(params if isinstance(params, dict) else {}))
+    try:
+        native.load_model(bytearray(data))
+    except xgboost.core.XGBoostError as error:
+        reason = str(error).splitlines()[0]
+        raise MlflowException(f"XGBoost cannot read the model in '{folder}': {reason}") from error
+    return native
+
+
+def _predictor(xgb_model: Any) -> Callable[..., Any]:
+    """What predicts for data as users have it."""
+    import xgboost
+
+    if not isinstance(xgb_model, xgboost.Booster):
+        predict: Callable[..., Any] = xgb_model.predict
+        return predict
+
+    def predict_rows(data: Any, **params: Any) -> Any:
+        return xgb_model.predict(xgboost.DMatrix(data, enable_categorical=True), **params)
+
+    return predict_rows
+
+
+def _saved(extras: package.Extras, xgb_model: Any, format: str) -> Saved:
+    import xgboost
+
+    if format not in FORMATS:
+        raise invalid(f"model_format={format!r} is not one of {FORMATS}.")
+    file, modules = f"model.{format}", ["xgboost"]
+    about: dict[str, Any] = {
+        "data": file,
+        "model_class": BOOSTER,
+        "model_format": format,
+        "xgb_version": xgboost.__version__,
+    }
+    if not isinstance(xgb_model, xgboost.Booster):
+        # A class of the user's own is loaded as the one of XGBoost that it is made from.
+        kinds = [kind for kind in type(xgb_model).__mro__ if kind.__module__ == "xgboost.sklearn"]
+        if not kinds or kinds[0].__name__ not in WRAPPERS:
+            raise invalid(f"{type(xgb_model).__name__} is no XGBoost model that can be saved.")
+        about["model_class"] = f"xgboost.sklearn.{kinds[0].__name__}"
+        about["params"] = _plain_params(xgb_model, kinds[0])
+        modules.append("sklearn")
+    with tempfile.TemporaryDirectory(prefix="autolog-model-") as folder:
+        path = Path(folder, file)
+        xgb_model.save_model(path)
+        data = path.read_bytes()
+    found = environment.requirements(modules, ["mlflow"])
+    return package.complete(extras, {file: data}, "xgboost", about, {"data": file}, found)
+
+
+def _plain_params(xgb_model: Any, kind: type) -> dict[str, Any]:
+    """The wrapper's parameters that differ from their defaults and that YAML can hold."""
+    plain = {}
+    for name, default in kind().get_params().items():
+        value = xgb_model.get_params().get(name)
+        value = value.item() if hasattr(value, "item") else value
+        if isinstance(value, bool | int | float | str) and repr(value) != repr(default):
+            plain[name] = value
+    return plain
