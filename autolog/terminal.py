@@ -75,6 +75,13 @@ class Terminal:
         """A line below a title."""
         self.print(Text(printable(text)), indent=2)
 
+    def moment(self, ms: int | None) -> str:
+        """An instant; for people without seconds, and without the year if it is this one."""
+        whole = readable.moment(ms)
+        if not self.interactive:
+            return whole
+        return whole[5 if whole[:4] == time.strftime("%Y") else 0 : 16]
+
     def value(self, text: object) -> Text:
         """A value of the user's."""
         return Text(printable(text, LONG if self.interactive else None), overflow="fold")
@@ -92,12 +99,15 @@ class Terminal:
         return table
 
 
-def tree(runs: Sequence[Run], limit: int) -> tuple[list[tuple[int, Run | int]], bool]:
+def tree(
+    runs: Sequence[Run], limit: int, children_limit: int = MOST_CHILDREN
+) -> tuple[list[tuple[int, Run | int]], bool]:
     """The runs in their order, each with its depth and followed by its children.
 
     Args:
         runs: what was found.
         limit: how many runs at the top.
+        children_limit: how many below each run.
 
     Returns:
         Pairs of depth and run, or of depth and the number of children left out; and whether
@@ -118,9 +128,9 @@ def tree(runs: Sequence[Run], limit: int) -> tuple[list[tuple[int, Run | int]], 
         for one in some:
             rows.append((depth, one))
             children = below.pop(one.info.run_id, [])
-            add(depth + 1, children[:MOST_CHILDREN])
-            if len(children) > MOST_CHILDREN:
-                rows.append((depth + 1, len(children) - MOST_CHILDREN))
+            add(depth + 1, children[:children_limit])
+            if len(children) > children_limit:
+                rows.append((depth + 1, len(children) - children_limit))
 
     add(0, top[:limit])
     return rows, len(top) > limit
@@ -155,15 +165,12 @@ def run_table(
             continue
         info = one.info
         experiment = experiments.get(info.experiment_id, info.experiment_id)
-        started = readable.moment(info.start_time)
-        if terminal.interactive:
-            started = started[5 if started[:4] == time.strftime("%Y") else 0 : 16]
         cells.append([
             Text(indent + printable(info.run_name, name_width - len(indent)), no_wrap=True),
             Text(info.run_id[: terminal.id_length], no_wrap=True),
             *([Text(printable(experiment, most), no_wrap=True)] if several else []),
             Text(info.status, style=STYLES.get(info.status, ""), no_wrap=True),
-            Text(started, no_wrap=True),
+            Text(terminal.moment(info.start_time), no_wrap=True),
             Text(readable.duration(info.start_time, info.end_time), no_wrap=True),
         ])  # fmt: skip
     widths = [max(map(len, column)) for column in zip(*cells, map(Text, headings), strict=True)]
@@ -176,7 +183,7 @@ def run_table(
             else ""
             for _, one in rows
         ]
-        heading = _middle(printable(key), most) if terminal.interactive else printable(key)
+        heading = middle(printable(key), most) if terminal.interactive else printable(key)
         needed = max(map(len, [heading, *values])) + 2
         if needed > room:
             break
@@ -214,7 +221,7 @@ def _metrics(rows: Sequence[tuple[int, Run | int]], wanted: str) -> list[str]:
     return chosen
 
 
-def _middle(text: str, most: int) -> str:
+def middle(text: str, most: int) -> str:
     """The text with its middle cut out: names of metrics differ at their ends."""
     if len(text) <= most:
         return text
@@ -264,16 +271,16 @@ def show_run(
             for each in one.inputs.dataset_inputs
         ]
         terminal.print(terminal.table(("name", "used for", "digest"), rows), indent=2)
-    files = list(
-        itertools.islice(_files(open_artifacts(info.artifact_uri, store.uri)), MOST_FILES + 1)
+    listed = list(
+        itertools.islice(files(open_artifacts(info.artifact_uri, store.uri)), MOST_FILES + 1)
     )
-    if files:
+    if listed:
         _heading(terminal, "Artifacts")
-        for depth, file in files[:MOST_FILES]:
+        for depth, file in listed[:MOST_FILES]:
             name = printable(file.path.rpartition("/")[2]) + ("/" if file.is_dir else "")
             text = Text("  " * depth + name).append(f"  {readable.size(file.file_size)}", "dim")
             terminal.print(text, indent=2)
-        if len(files) > MOST_FILES:
+        if len(listed) > MOST_FILES:
             terminal.line("…")
     if children:
         _heading(terminal, "Children")
@@ -339,9 +346,9 @@ def _bar(value: float, low: float, high: float) -> str:
     return BARS[round((value / 2 - low / 2) / (high / 2 - low / 2) * (len(BARS) - 1))]
 
 
-def _files(artifacts: Artifacts, path: str = "", depth: int = 0) -> Iterable[tuple[int, FileInfo]]:
+def files(artifacts: Artifacts, path: str = "", depth: int = 0) -> Iterable[tuple[int, FileInfo]]:
     """Every file and folder with its depth, folders before what is in them."""
     for file in artifacts.list(path):
         yield depth, file
         if file.is_dir:
-            yield from _files(artifacts, file.path, depth + 1)
+            yield from files(artifacts, file.path, depth + 1)

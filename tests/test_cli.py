@@ -2,75 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import io
 import math
 import os
-import pty
 import re
 import signal
-import struct
 import subprocess
 import sys
-import termios
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 import autolog
-from autolog.cli import main
+from tests.command_line import COLOURS, in_terminal, piped, said
+from tests.project import ROOT
 
-ROOT = Path(__file__).parents[1]
-COMMAND = [sys.executable, "-c", "from autolog.cli import main; main(prog_name='autolog')"]
-COLOURS = re.compile(r"\x1b\[[\d;]*m")
 HOSTILE = "\x1b]0;owned\x07[red]name[/red] [link=http://x]x[/link] :smile: a\nb\u202e"
 SHOWN = r"\x1b]0;owned\x07[red]name[/red] [link=http://x]x[/link] :smile: a\nb\u202e"
-
-
-class Result(NamedTuple):
-    exit_code: int
-    stdout: str
-    stderr: str
-
-
-def piped(*args: str) -> Result:
-    """The command with its output into a pipe."""
-    out, err = io.StringIO(), io.StringIO()
-    with (
-        contextlib.redirect_stdout(out),
-        contextlib.redirect_stderr(err),
-        pytest.raises(SystemExit) as ended,
-    ):
-        main(args, prog_name="autolog")
-    return Result(int(ended.value.code or 0), out.getvalue(), err.getvalue())
-
-
-def said(*args: str) -> str:
-    result = piped(*args)
-    assert (result.exit_code, result.stderr) == (0, ""), result
-    return result.stdout
-
-
-def in_terminal(width: int, *args: str) -> str:
-    """The command in a terminal of that width: everything it printed."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
-    for name in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR"):
-        environment.pop(name, None)
-    process = subprocess.Popen(
-        [*COMMAND, *args], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
-    )
-    os.close(theirs)
-    printed = b""
-    with contextlib.suppress(OSError):  # how Linux says that the other end is closed
-        while some := os.read(ours, 65536):
-            printed += some
-    os.close(ours)
-    assert process.wait(timeout=60) == 0, printed
-    return printed.decode().replace("\r\n", "\n")
 
 
 @pytest.fixture

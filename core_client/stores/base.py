@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from core_client.entities import Experiment, Metric, PagedList, Run, RunInfo, ViewType
 from core_client.events import Event
+from core_client.exceptions import MlflowException
+from core_client.settings import without_password
 
 
 class Refused(Exception):
@@ -82,6 +84,23 @@ class Store(ABC):
         page_token: str | None = None,
     ) -> PagedList[Experiment]:
         """Experiments that match (attributes name, creation_time, last_update_time; tags)."""
+
+    def deleted_runs(self, before: int) -> list[Run]:
+        """The runs that were deleted before that time (ms since 1970), the first one first.
+
+        Raises:
+            MlflowException: this kind of store removes nothing for good.
+        """
+        raise MlflowException(
+            f"'{without_password(self.uri)}' has no call that removes runs for good. "
+            "Whoever runs the server does it there, with `mlflow gc`.",
+            "NOT_IMPLEMENTED",
+        )
+
+    def remove_runs(self, run_ids: Sequence[str]) -> None:
+        """Take deleted runs away for good; those that are not deleted stay. Not their files."""
+        if run_ids:
+            self.deleted_runs(0)
 
     @abstractmethod
     def close(self) -> None:

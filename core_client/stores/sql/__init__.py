@@ -19,7 +19,7 @@ from core_client.exceptions import MlflowException, StoreUnavailable, invalid, m
 from core_client.search import EXPERIMENTS, RUNS, page_offset, page_token
 from core_client.settings import artifact_root
 from core_client.stores.base import Refused, Store
-from core_client.stores.sql import schema
+from core_client.stores.sql import removing, schema
 from core_client.stores.sql.connection import Database, Overtaken
 from core_client.stores.sql.dialects import tables_at_rest
 from core_client.stores.sql.finding import (
@@ -29,7 +29,7 @@ from core_client.stores.sql.finding import (
     order_runs,
     run_condition,
 )
-from core_client.stores.sql.keys import experiment_number
+from core_client.stores.sql.keys import chunks, experiment_number
 from core_client.stores.sql.reading import read_experiments, read_runs
 from core_client.stores.sql.schema import experiments, metrics, runs
 from core_client.stores.sql.writing import Refusals, write
@@ -192,6 +192,15 @@ class SqlStore(Store):
         with self._database.transaction() as connection:
             rows, token = _page(connection, query, max_results, page_token)
             return PagedList(read_experiments(connection, rows), token)
+
+    def deleted_runs(self, before: int) -> list[Run]:
+        with self._database.transaction() as connection:
+            return removing.deleted_runs(connection, before)
+
+    def remove_runs(self, run_ids: Sequence[str]) -> None:
+        for some in chunks(run_ids):
+            with self._database.transaction(writing=True) as connection:
+                removing.remove_runs(connection, some)
 
     def close(self) -> None:
         self._database.close()
