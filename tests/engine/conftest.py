@@ -111,8 +111,11 @@ def toy(own_place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     before = set(sys.modules)
     yield toy
     options.disable_all()
-    options._declared.clear()
-    options.frameworks.clear()
+    # What autolog's own files declared when they were imported is not declared again.
+    ours = [one for one in options._declared if one.handler.__module__.startswith("autolog.")]
+    options._declared[:] = ours
+    for name in set(options.frameworks) - set(options.built_in()):
+        del options.frameworks[name]
     hook._actions.clear()
     for name in set(sys.modules) - before:
         module: ModuleType | None = sys.modules[name]
