@@ -61,6 +61,6 @@ def test_a_fit_with_its_model_and_figures(
     )
     assert done.stdout.split(" ", 5) == [
         "FINISHED", "0.5", "sklearn", "train", "LogisticRegression",
-        "['estimator.html', 'model', 'training_confusion_matrix.png', "
-        "'training_precision_recall_curve.png', 'training_roc_curve.png']\n",
+        ("['estimator.html', 'model', 'training_confusion_matrix.png', "
+        "'training_precision_recall_curve.png', 'training_roc_curve.png']\n"),
     ], done.stderr  # fmt: skip
