@@ -24,6 +24,9 @@ class KnownHosts(SFTPFileSystem):  # type: ignore[misc]  # fsspec has no types
         self.client.connect(self.host, **self.ssh_kwargs)
         self.ftp = self.client.open_sftp()
 
+    def __del__(self) -> None:
+        self.client.close()  # else its thread and the server's process stay
+
 
 def connect(host: str, port: int | None, user: str | None, password: str | None) -> Any:
     """Log in to a server.

@@ -90,6 +90,9 @@ class FileSystemStorage(Storage):
                 )
                 for item in found
             ]
+            # FTP servers list a file as if it lay in a folder of its own name.
+            if [entry.name for entry in entries] == [posixpath.basename(path)]:
+                entries = entries if place.system.isdir(path) else []
         # A file, or the mark of an empty folder in an object store, lists itself.
         return [entry for entry in entries if entry.name]
 

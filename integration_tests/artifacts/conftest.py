@@ -6,6 +6,7 @@ import getpass
 import os
 import re
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -46,7 +47,11 @@ class Process:
 
     def __init__(self, command: list[str], ready: str) -> None:
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # its own children end with it
         )
         assert self._process.stdout is not None
         said = []
@@ -63,7 +68,7 @@ class Process:
         self._rest.start()
 
     def stop(self) -> None:
-        self._process.terminate()
+        os.killpg(self._process.pid, signal.SIGTERM)
         self._process.wait()
         self._rest.join()
         assert self._process.stdout is not None
