@@ -39,6 +39,7 @@ class Destination:
         self.outbox = Outbox(uri, self._with_all_runs, self._files_staged)
         self._store: Store | None = None
         self._opening = threading.Lock()
+        self._problems: list[str] = []
         self._experiments: dict[str, Experiment] = {}
 
     def store(self) -> Store:
@@ -160,7 +161,8 @@ class Destination:
                 self.drain.close(timeout)
         except MlflowException as error:
             problems.append(str(error))
-        if problems:
+        if problems and problems != self._problems:
+            self._problems = problems  # the end of a process comes here twice
             print(
                 f"autolog: not everything has reached '{without_password(self.uri)}' yet: "
                 f"{' '.join(dict.fromkeys(problems))} "

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import random
 import socket
 import time
 import urllib.request
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 import msgspec
@@ -73,13 +74,15 @@ class Http:
 
     Args:
         uri: ``http(s)://`` or ``databricks``; see `auth.server`.
+        known: False for a host that our credentials are not meant for: it gets none.
 
     Raises:
         MlflowException: the URI or the credentials cannot be used.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, known: bool = True) -> None:
         self.uri = uri
+        self._known = known
         self.shown = without_password(uri)
         self.url = auth.server(uri).url
         self._pool = pool(self.url)
@@ -91,9 +94,10 @@ class Http:
         path: str,
         *,
         query: dict[str, Any] | None = None,
-        body: bytes | None = None,
+        body: bytes | BinaryIO | None = None,
         within: float,
         headers: dict[str, str] | None = None,
+        into: BinaryIO | None = None,
     ) -> bytes:
         """Ask once, or once more with a new token where tokens run out.
 
@@ -101,12 +105,13 @@ class Http:
             method: GET, POST, PUT or DELETE.
             path: below the server's address, with a leading slash.
             query: what stands behind the ``?``; None values are left out.
-            body: what is sent.
+            body: what is sent; of a file, what follows its present position.
             within: seconds for all of it.
             headers: further headers.
+            into: takes the body of a successful answer.
 
         Returns:
-            The body of a successful answer.
+            The body of a successful answer, if nothing else takes it.
 
         Raises:
             StoreUnavailable: no answer, or not one of an MLflow server.
@@ -114,31 +119,35 @@ class Http:
         """
         renew = auth.renewals.get(self.url)
         if renew is None:
-            return self._request(method, path, query, body, within, headers)
+            return self._request(method, path, query, body, within, headers, into)
         renew("")
         token = os.environ.get("MLFLOW_TRACKING_TOKEN", "")
+        start = 0 if body is None or isinstance(body, bytes) else body.tell()
         try:
-            return self._request(method, path, query, body, within, headers)
+            return self._request(method, path, query, body, within, headers, into)
         except MlflowException as error:
             if error.error_code != "UNAUTHENTICATED":
                 raise
         renew(token)
-        return self._request(method, path, query, body, within, headers)
+        if body is not None and not isinstance(body, bytes):
+            body.seek(start)
+        return self._request(method, path, query, body, within, headers, into)
 
     def _request(
         self,
         method: str,
         path: str,
         query: dict[str, Any] | None,
-        body: bytes | None,
+        body: bytes | BinaryIO | None,
         within: float,
         headers: dict[str, str] | None,
+        into: BinaryIO | None,
     ) -> bytes:
         deadline = time.monotonic() + within
         sent = {**self._headers(), **(headers or {})}
         if body is not None:
             sent.setdefault("Content-Type", "application/json")
-            if self._zips and len(body) >= SMALLEST_ZIPPED:
+            if self._zips and isinstance(body, bytes) and len(body) >= SMALLEST_ZIPPED:
                 body = gzip.compress(body, 1)
                 sent["Content-Encoding"] = "gzip"
         try:
@@ -154,7 +163,7 @@ class Http:
                 timeout=urllib3.Timeout(min(CONNECT_TIME, within), within),
             )
             try:
-                data = _read(response, deadline)
+                data = _read(response, deadline, into if response.status == 200 else None)
             except BaseException:
                 response.close()
                 raise
@@ -193,7 +202,7 @@ class Http:
     def _headers(self) -> dict[str, str]:
         """With the credentials of this moment: a token may have been renewed."""
         headers = {"User-Agent": "mlautolog", "Accept-Encoding": "gzip"}
-        authorization = auth.server(self.uri).authorization
+        authorization = auth.server(self.uri).authorization if self._known else ""
         return headers | ({"Authorization": authorization} if authorization else {})
 
     def _unreachable(self, error: HTTPError) -> StoreUnavailable:
@@ -262,14 +271,16 @@ def _seconds(text: str) -> float:
     return float(text) if text.isascii() and text.isdigit() else 0.0
 
 
-def _read(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+def _read(
+    response: urllib3.BaseHTTPResponse, deadline: float, into: BinaryIO | None = None
+) -> bytes:
     """The whole body; a server that trickles is given up at the deadline."""
-    parts = []
+    body = into or io.BytesIO()
     while part := response.read1(65536, decode_content=True):
-        parts.append(part)
+        body.write(part)
         if time.monotonic() > deadline:
             raise TimeoutError("the body took too long")
-    return b"".join(parts)
+    return body.getvalue() if isinstance(body, io.BytesIO) else b""
 
 
 class _Plain(HTTPConnection):

@@ -90,7 +90,7 @@ class RemoteArtifacts(Artifacts):
     def _fetch(self, file: FileInfo, target: Path) -> None:
         self._storage.get(file.path, target)
         size = target.stat().st_size
-        if file.file_size not in (None, size):
+        if file.file_size and file.file_size != size:
             raise StoreUnavailable(
                 f"'{file.path}' in '{self.uri}' has {file.file_size} bytes, and {size} arrived. "
                 "Try again."

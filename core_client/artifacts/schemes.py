@@ -34,8 +34,12 @@ def open_storage(uri: str, tracking_uri: str = "") -> Storage:
     except ValueError:
         parts, malformed = urlsplit(uri.partition(":")[0] + ":"), True
     kind = KINDS.get(parts.scheme)
+    if parts.scheme == "mlflow-artifacts" and not malformed:
+        from core_client.artifacts.proxy import ProxyStorage
+
+        return ProxyStorage(parts.geturl(), tracking_uri)
     if kind is None:
-        known = ", ".join(f"{scheme}:" for scheme in KINDS)
+        known = ", ".join(f"{scheme}:" for scheme in [*KINDS, "mlflow-artifacts"])
         raise invalid(
             f"Artifacts at '{shown}' cannot be reached: '{parts.scheme}' is no kind of artifact "
             f"store. Use a local path, or one of {known}."
@@ -65,7 +69,7 @@ def _s3(parts: SplitResult) -> Place:
         endpoint_url=os.environ.get("MLFLOW_S3_ENDPOINT_URL") or None,
         client_kwargs={"verify": False} if ignores_tls else {},
         s3_additional_kwargs=_upload_extra_args(),
-        config_kwargs={"connect_timeout": 10},
+        config_kwargs={"connect_timeout": 10, "retries": {"max_attempts": 1}},
         use_listings_cache=False,
     )
     return Place(system, parts.netloc + parts.path, parts.netloc)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,8 +74,7 @@ class FileSystemStorage(Storage):
 
     def list(self, folder: str) -> list[Entry]:
         """What lies directly in a folder; nothing for a file or a missing folder."""
-        with explained(self._uri):
-            place = self._opened()
+        with self._connected() as place:
             path = posixpath.join(place.root, folder)
             try:
                 found = place.system.ls(path, detail=True)
@@ -101,8 +101,7 @@ class FileSystemStorage(Storage):
         from fsspec.callbacks import Callback
 
         told = Callback(hooks={"sent": lambda size, value, **_: sent(value)})
-        with explained(self._uri):
-            place = self._opened()
+        with self._connected() as place:
             full = posixpath.join(place.root, path)
             if not place.bucket:
                 place.system.makedirs(posixpath.dirname(full), exist_ok=True)
@@ -114,20 +113,26 @@ class FileSystemStorage(Storage):
 
     def get(self, path: str, target: Path) -> None:
         """Copy a file from there into a new local file."""
-        with explained(self._uri):
-            place = self._opened()
+        with self._connected() as place:
             place.system.get_file(posixpath.join(place.root, path), str(target))
 
     def delete(self, path: str) -> None:
         """Delete a file."""
-        with explained(self._uri):
-            place = self._opened()
+        with self._connected() as place:
             place.system.rm_file(posixpath.join(place.root, path))
 
-    def _opened(self) -> Place:
-        if self._place is None:
-            self._place = self._connect()
-        return self._place
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[Place]:
+        with explained(self._uri):
+            if self._place is None:
+                self._place = self._connect()
+            try:
+                yield self._place
+            except Exception:
+                # Drivers keep their connections; the next try looks at the credentials anew.
+                self._place.system.clear_instance_cache()
+                self._place = None
+                raise
 
     def _check_bucket(self, place: Place) -> None:
         if place.bucket and not place.system.exists(place.bucket):
