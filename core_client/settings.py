@@ -6,7 +6,7 @@ import atexit
 import os
 import re
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from core_client.exceptions import MlflowException, invalid
 
@@ -75,8 +75,24 @@ def home() -> Path:
 
 
 def tracking_uri() -> str:
-    """Where runs go: ``MLFLOW_TRACKING_URI``, or a database in the working directory."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_TRACKING_URI
+    """Where runs go: ``MLFLOW_TRACKING_URI``, or what is in the working directory.
+
+    There, as in MLflow, a folder ``mlruns`` that holds runs in files is gone on with; otherwise
+    it is a database.
+    """
+    chosen = os.environ.get("MLFLOW_TRACKING_URI")
+    return chosen or ("mlruns" if _has_runs_in_files("mlruns") else DEFAULT_TRACKING_URI)
+
+
+def _has_runs_in_files(folder: str) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return any(
+                entry.name.isdigit() and os.path.lexists(f"{entry.path}/meta.yaml")
+                for entry in entries
+            )
+    except OSError:
+        return False
 
 
 def set_tracking_uri(uri: str | Path) -> None:
@@ -95,6 +111,10 @@ def artifact_root() -> str:
 
 def absolute(uri: str) -> str:
     """The tracking URI with its relative path, if any, resolved against the working directory."""
+    if not scheme(uri):
+        return str(Path(uri).absolute())
+    if scheme(uri) == "file" and not uri.startswith("file:/"):
+        return "file:" + quote(str(Path(unquote(uri.removeprefix("file:"))).absolute()))
     match = re.fullmatch(
         r"(sqlite(?:\+\w+)?:///)(?!(?:file:)?(?:/|:memory:))(file:)?([^?]+)\??(.*)", uri
     )
@@ -110,6 +130,8 @@ def absolute(uri: str) -> str:
 
 def scheme(uri: str) -> str:
     """The kind of place that a URI names, in lower case and without a driver; "" for a path."""
+    if uri == "databricks":
+        return uri
     match = re.match(r"([A-Za-z][\w.-]+)(\+\w+)?:", uri)
     return match[1].lower() if match else ""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from core_client.exceptions import MlflowException, invalid
 from core_client.settings import scheme, without_password
@@ -31,6 +33,23 @@ def database(uri: str) -> str:
     return name if name in DRIVERS or name == "sqlite" else ""
 
 
+def folder(uri: str) -> Path:
+    """The folder of a file store: a plain path or a ``file:`` URI.
+
+    Raises:
+        MlflowException: the URI names no folder on this machine.
+    """
+    parts = urlsplit(uri)
+    if scheme(uri) == "":
+        return Path(uri).absolute()
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not parts.path:
+        raise invalid(
+            f"No store for the tracking URI '{without_password(uri)}'. Use 'https://host:port', "
+            "'sqlite:///path/to.db', 'postgresql://user:password@host/database' or a folder."
+        )
+    return Path(unquote(parts.path)).absolute()
+
+
 def check_uri(uri: str) -> None:
     """Raise MlflowException if no store knows this kind of tracking URI, or its driver is missing."""
     if is_server(uri):
@@ -40,10 +59,7 @@ def check_uri(uri: str) -> None:
         return
     kind = database(uri)
     if not kind:
-        raise invalid(
-            f"No store for the tracking URI '{without_password(uri)}'. Use 'https://host:port', "
-            "'sqlite:///path/to.db' or 'postgresql://user:password@host/database'."
-        )
+        folder(uri)
     driver = DRIVERS.get(kind)
     if driver and find_spec(driver) is None:
         raise MlflowException(
@@ -63,6 +79,10 @@ def open_store(uri: str) -> Store:
         from core_client.stores.rest import RestStore
 
         return RestStore(uri)
-    from core_client.stores.sql import SqlStore
+    if database(uri):
+        from core_client.stores.sql import SqlStore
 
-    return SqlStore(uri)
+        return SqlStore(uri)
+    from core_client.stores.file import FileStore
+
+    return FileStore(uri, folder(uri))

@@ -8,7 +8,11 @@ import sys
 from core_client.settings import MAX_KEY
 
 RUN_NAME = "mlflow.runName"
+DATASET_CONTEXT = "mlflow.data.context"
 LARGEST = sys.float_info.max
+_MAX_EXPERIMENT_NAME = 256
+_MAX_EXPERIMENT_TAG = 20000
+_MIN_INT, _MAX_INT = -(2**63), 2**63 - 1
 _NEIGHBOUR = 1.7976931348623155e308
 
 _repr = reprlib.Repr()
@@ -43,6 +47,12 @@ def loaded(value: float, is_nan: bool) -> float:
     return value
 
 
+def check_instant(step: int, timestamp: int) -> None:
+    """Raise Unfit if a point's step or time is no 64-bit integer."""
+    if not (_MIN_INT <= step <= _MAX_INT and _MIN_INT <= timestamp <= _MAX_INT):
+        raise Unfit(f"Step {step} and timestamp {timestamp} must be 64-bit integers.")
+
+
 def check(kind: str, key: str, value: str = "", limit: int = 0) -> None:
     """Raise Unfit if a key, or the value of a key, is longer than its column."""
     if not 0 < len(key) <= MAX_KEY:
@@ -53,3 +63,18 @@ def check(kind: str, key: str, value: str = "", limit: int = 0) -> None:
         raise Unfit(
             f"The value of {kind} '{key}' has {len(value)} characters; at most {limit} are kept."
         )
+
+
+def check_experiment_name(name: str) -> None:
+    """Raise Unfit if no experiment can have this name."""
+    if not 0 < len(name) <= _MAX_EXPERIMENT_NAME:
+        raise Unfit(
+            f"An experiment's name must have 1 to {_MAX_EXPERIMENT_NAME} characters; "
+            f"'{name[:40]}' has {len(name)}."
+        )
+
+
+def check_experiment_tags(values: dict[str, str]) -> None:
+    """Raise Unfit if one of the tags is too long."""
+    for key, value in values.items():
+        check("experiment tag", key, value, _MAX_EXPERIMENT_TAG)

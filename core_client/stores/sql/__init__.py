@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
-import json
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -13,12 +10,13 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, Select, and_, case, or_, select, true
 from sqlalchemy.exc import DataError
 
-from core_client.entities import Experiment, LifecycleStage, Metric, PagedList, Run, ViewType
+from core_client.entities import Experiment, Metric, PagedList, Run, ViewType
 from core_client.events import Event
-from core_client.exceptions import MlflowException, StoreUnavailable, invalid, missing
+from core_client.exceptions import MlflowException, StoreUnavailable, missing
 from core_client.search import EXPERIMENTS, RUNS, page_offset, page_token
 from core_client.settings import artifact_root
 from core_client.stores.base import Refused, Store
+from core_client.stores.paging import check_size, last_point, point_token, stages
 from core_client.stores.sql import removing, schema
 from core_client.stores.sql.connection import Database, Overtaken
 from core_client.stores.sql.dialects import tables_at_rest
@@ -38,11 +36,6 @@ from core_client.stores.values import loaded, short
 T = TypeVar("T")
 
 _TRIES = 20  # for a transaction that other writers overtake
-_STAGES = {
-    ViewType.ACTIVE_ONLY: (LifecycleStage.ACTIVE,),
-    ViewType.DELETED_ONLY: (LifecycleStage.DELETED,),
-    ViewType.ALL: (LifecycleStage.ACTIVE, LifecycleStage.DELETED),
-}
 
 
 class SqlStore(Store):
@@ -126,7 +119,7 @@ class SqlStore(Store):
     ) -> PagedList[Run]:
         query = select(runs).where(
             runs.c.experiment_id.in_([experiment_number(one) for one in experiment_ids]),
-            runs.c.lifecycle_stage.in_(_stages(view_type)),
+            runs.c.lifecycle_stage.in_(stages(view_type)),
             *(run_condition(wanted) for wanted in RUNS.filters(filter_string)),
         )
         query = order_runs(query, RUNS.orders(order_by))
@@ -137,13 +130,13 @@ class SqlStore(Store):
     def metric_history(
         self, run_id: str, key: str, max_results: int | None = None, page_token: str | None = None
     ) -> PagedList[Metric]:
-        _check_size(max_results)
+        check_size(max_results)
         is_nan = case((metrics.c.is_nan == true(), 1), else_=0)
         order = (metrics.c.timestamp, metrics.c.step, metrics.c.value, is_nan)
         query = select(*order).where(metrics.c.run_uuid == run_id, has_key(metrics, key))
         query = query.order_by(*order)
         if page_token:
-            query = query.where(_after(order, _last_point(page_token)))
+            query = query.where(_after(order, last_point(page_token)))
         if max_results is not None:
             query = query.limit(max_results + 1)
         with self._database.transaction() as connection:
@@ -153,7 +146,7 @@ class SqlStore(Store):
         token = None
         if max_results is not None and len(rows) > max_results:
             rows = rows[:max_results]
-            token = base64.b64encode(json.dumps(list(rows[-1])).encode()).decode()
+            token = point_token(rows[-1])
         return PagedList(
             [Metric(key, loaded(value, bool(nan)), when, step) for when, step, value, nan in rows],
             token,
@@ -185,7 +178,7 @@ class SqlStore(Store):
         page_token: str | None = None,
     ) -> PagedList[Experiment]:
         query = select(experiments).where(
-            experiments.c.lifecycle_stage.in_(_stages(view_type)),
+            experiments.c.lifecycle_stage.in_(stages(view_type)),
             *(experiment_condition(wanted) for wanted in EXPERIMENTS.filters(filter_string)),
         )
         query = order_experiments(query, EXPERIMENTS.orders(order_by))
@@ -210,39 +203,16 @@ class SqlStore(Store):
             raise missing(f"Run '{run_id}' does not exist in '{self._database.name}'.")
 
 
-def _stages(view_type: int) -> tuple[str, ...]:
-    if view_type not in _STAGES:
-        raise invalid(
-            f"No view type: {view_type!r}. Use ViewType.ACTIVE_ONLY, DELETED_ONLY or ALL."
-        )
-    return _STAGES[view_type]
-
-
-def _check_size(max_results: int | None) -> None:
-    if max_results is not None and max_results < 1:
-        raise invalid(f"max_results must be 1 or more, not {max_results}.")
-
-
 def _page(
     connection: Connection, query: Select[Any], max_results: int, token: str | None
 ) -> tuple[Sequence[Row[Any]], str | None]:
     """One page of rows, and the token of the next page if there is one."""
-    _check_size(max_results)
+    check_size(max_results)
     start = page_offset(token)
     rows = connection.execute(query.offset(start).limit(max_results + 1)).all()
     if len(rows) > max_results:
         return rows[:max_results], page_token(start + max_results)
     return rows, None
-
-
-def _last_point(token: str) -> list[Any]:
-    try:
-        timestamp, step, value, is_nan = json.loads(base64.b64decode(token, validate=True))
-        return [int(timestamp), int(step), float(value), int(is_nan)]
-    except (binascii.Error, ValueError, TypeError):
-        raise invalid(
-            f"Not a page token: '{token}'. Pass the token of a result, or None."
-        ) from None
 
 
 def _after(columns: Sequence[Any], last: Sequence[Any]) -> Any:

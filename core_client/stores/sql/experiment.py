@@ -10,10 +10,7 @@ from core_client import events
 from core_client.entities import LifecycleStage
 from core_client.stores.sql.keys import experiment_number
 from core_client.stores.sql.schema import experiment_tags, experiments, runs
-from core_client.stores.values import Unfit, check
-
-MAX_NAME = 256
-MAX_TAG_VALUE = 20000
+from core_client.stores.values import Unfit, check_experiment_name, check_experiment_tags
 
 
 def place_of(
@@ -34,7 +31,7 @@ def place_of(
 
 def create(connection: Connection, event: events.ExperimentCreated, artifact_root: str) -> None:
     """Add an experiment with its tags, unless there is one of that name."""
-    _check_tags(event.tags)
+    check_experiment_tags(event.tags)
     if _named(connection, event.name) is None:
         number, _ = _insert(
             connection, event.name, event.artifact_location, event.time, artifact_root
@@ -45,7 +42,7 @@ def create(connection: Connection, event: events.ExperimentCreated, artifact_roo
 def rename(connection: Connection, event: events.ExperimentRenamed) -> None:
     """Give an active experiment a name that no other has."""
     number, _ = _active(connection, event.experiment_id)
-    _check_name(event.name)
+    check_experiment_name(event.name)
     row = _named(connection, event.name)
     if row is not None and row.experiment_id != number:
         raise Unfit(f"Another experiment has the name '{event.name}' already.")
@@ -55,7 +52,7 @@ def rename(connection: Connection, event: events.ExperimentRenamed) -> None:
 def tag(connection: Connection, event: events.ExperimentTagged) -> None:
     """Set tags of an active experiment."""
     number, _ = _active(connection, event.experiment_id)
-    _check_tags(event.values)
+    check_experiment_tags(event.values)
     _write_tags(connection, number, event.values)
 
 
@@ -98,7 +95,7 @@ def _named(connection: Connection, name: str) -> Any:
 def _insert(
     connection: Connection, name: str, location: str, now: int, artifact_root: str
 ) -> tuple[int, str]:
-    _check_name(name)
+    check_experiment_name(name)
     result = connection.execute(
         insert(experiments).values(
             name=name,
@@ -130,16 +127,3 @@ def _write_tags(connection: Connection, number: int, values: dict[str, str]) -> 
         connection.execute(
             insert(experiment_tags).values(experiment_id=number, key=key, value=value)
         )
-
-
-def _check_name(name: str) -> None:
-    if not 0 < len(name) <= MAX_NAME:
-        raise Unfit(
-            f"An experiment's name must have 1 to {MAX_NAME} characters; "
-            f"'{name[:40]}' has {len(name)}."
-        )
-
-
-def _check_tags(values: dict[str, str]) -> None:
-    for key, value in values.items():
-        check("experiment tag", key, value, MAX_TAG_VALUE)

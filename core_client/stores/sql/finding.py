@@ -35,7 +35,7 @@ from core_client.stores.sql.schema import (
     runs,
     tags,
 )
-from core_client.stores.values import RUN_NAME
+from core_client.stores.values import DATASET_CONTEXT, RUN_NAME
 
 _RUN_TABLES = {"metric": latest_metrics, "param": params, "tag": tags}
 _RUN_COLUMNS = {"run_id": runs.c.run_uuid, "run_name": runs.c.name}
@@ -47,7 +47,6 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-DATASET_CONTEXT = "mlflow.data.context"
 
 
 def run_condition(wanted: Comparison) -> ColumnElement[bool]:

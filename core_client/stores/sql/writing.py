@@ -16,11 +16,9 @@ from core_client.stores.sql.dataset import add_input
 from core_client.stores.sql.dialects import insert_many
 from core_client.stores.sql.keys import chunks
 from core_client.stores.sql.schema import latest_metrics, metrics, params, runs, tags
-from core_client.stores.values import LARGEST, RUN_NAME, Unfit, check, short, stored
+from core_client.stores.values import LARGEST, RUN_NAME, Unfit, check, check_instant, short, stored
 
 Refusals = list[tuple[Event, str]]
-
-_MIN_INT, _MAX_INT = -(2**63), 2**63 - 1
 
 
 def write(connection: Connection, batch: Sequence[Event], artifact_root: str) -> Refusals:
@@ -153,8 +151,7 @@ class _Batch:
     def log_metrics(self, event: events.Metrics) -> None:
         run_id, timestamp, step = event.run_id, event.timestamp, event.step
         self.active_run(run_id)
-        if not (_MIN_INT <= step <= _MAX_INT and _MIN_INT <= timestamp <= _MAX_INT):
-            raise Unfit(f"Step {step} and timestamp {timestamp} must be 64-bit integers.")
+        check_instant(step, timestamp)
         for key, value in event.values.items():
             if value.__class__ is float and -LARGEST < value < LARGEST and 0 < len(key) <= MAX_KEY:
                 number, is_nan = value, False
