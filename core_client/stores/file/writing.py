@@ -73,7 +73,7 @@ class _Batch:
         experiment, location = experiments.place_of(self.layout, event)
         name = event.tags.get(RUN_NAME) or event.run_name
         folder = experiment / event.run_id
-        for part in ("metrics", "params", "tags"):
+        for part in ("artifacts", "metrics", "params", "tags"):
             (folder / part).mkdir(parents=True, exist_ok=True)
         self.write_tags(event, folder, {RUN_NAME: name, **event.tags} if name else event.tags)
         described: dict[str, Any] = {
