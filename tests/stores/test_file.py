@@ -125,6 +125,21 @@ def test_runs_in_files_are_gone_on_with(own_place: Path) -> None:
     assert not (own_place / "elsewhere" / "mlflow.db").exists()
 
 
+def test_deleted_runs_are_taken_away_for_good(root: Path, opened: Store) -> None:
+    opened.apply([*(started(run_id(n)) for n in range(4)), RunDeleted(run_id(1), 5)])
+    opened.apply([RunDeleted(run_id(2), 9), RunDeleted(run_id(3), 7)])
+    kept = root / "0" / run_id(3) / "artifacts" / "a.txt"
+    kept.write_text("mine")
+    assert [run.info.run_id for run in opened.deleted_runs(7)] == [run_id(1), run_id(3)]
+    opened.remove_runs([run_id(n) for n in (0, 1, 3)])
+    assert [run.info.run_id for run in opened.search_runs(["0"], view_type=3)] == [
+        run_id(0),
+        run_id(2),
+    ]
+    assert not (root / "0" / run_id(1)).exists()
+    assert kept.read_text() == "mine"
+
+
 # Keys
 
 

@@ -16,7 +16,7 @@ from core_client.stores.base import Refused, Store
 from core_client.stores.file.experiments import create_default, named
 from core_client.stores.file.layout import Layout, key_file, read_meta
 from core_client.stores.file.points import PointFiles, read_points
-from core_client.stores.file.reading import read_experiment, read_run
+from core_client.stores.file.reading import is_deleted, read_experiment, read_run
 from core_client.stores.file.writing import write
 from core_client.stores.matching import (
     experiment_matches,
@@ -126,6 +126,25 @@ class FileStore(Store):
             if experiment.lifecycle_stage in shown and experiment_matches(experiment, wanted)
         )
         return _page(sorted_experiments(found, orders), max_results, page_token)
+
+    def deleted_runs(self, before: int) -> list[Run]:
+        found = []
+        for experiment in self._layout.experiments() + self._layout.experiments(deleted=True):
+            for folder in self._layout.runs(experiment):
+                meta = read_meta(folder)
+                deleted_at = meta.get("deleted_time") if is_deleted(meta) else None
+                if deleted_at is not None and deleted_at <= before:
+                    found.append((deleted_at, folder))
+        return [read_run(folder, self._files) for _, folder in sorted(found)]
+
+    def remove_runs(self, run_ids: Sequence[str]) -> None:
+        try:
+            with self._layout.alone():
+                for folder in filter(None, map(self._layout.run, run_ids)):
+                    if is_deleted(read_meta(folder)):
+                        self._layout.remove_run(folder)
+        except OSError as error:
+            raise self._unusable(error) from error
 
     def close(self) -> None:
         """No file stays open."""

@@ -10,6 +10,7 @@ from core_client import events
 from core_client.entities import LifecycleStage
 from core_client.settings import DEFAULT_EXPERIMENT_ID
 from core_client.stores.file.layout import Layout, key_file, read_meta
+from core_client.stores.file.reading import is_deleted
 from core_client.stores.values import Unfit, check_experiment_name, check_experiment_tags
 
 
@@ -30,7 +31,7 @@ def place_of(layout: Layout, event: events.RunStarted) -> tuple[Path, str]:
         if there is None:
             check_experiment_name(event.experiment_name)
             there = _make(layout, _new_id(layout), event.experiment_name, "", event.start_time, {})
-        elif read_meta(there).get("lifecycle_stage") == LifecycleStage.DELETED:
+        elif is_deleted(read_meta(there)):
             raise Unfit(
                 f"Experiment '{event.experiment_name}' is deleted; restore it or name another one."
             )
@@ -88,7 +89,7 @@ def active(layout: Layout, experiment_id: str) -> Path:
     folder = layout.experiment(experiment_id)
     if folder is None:
         raise Unfit(f"Experiment '{experiment_id}' does not exist.")
-    if read_meta(folder).get("lifecycle_stage") == LifecycleStage.DELETED:
+    if is_deleted(read_meta(folder)):
         raise Unfit(f"Experiment '{experiment_id}' is deleted; restore it or name another one.")
     return folder
 

@@ -14,6 +14,7 @@ import fcntl
 import itertools
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,16 @@ class Layout:
                 self._places[run_id] = experiment / run_id
                 return experiment / run_id
         return None
+
+    def remove_run(self, folder: Path) -> None:
+        """Delete all that a run holds but its artifacts, should there be any."""
+        for path in folder.iterdir():
+            if path.is_dir() and path.name != "artifacts":
+                shutil.rmtree(path)
+        (folder / META).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not empty
+            (folder / "artifacts").rmdir()
+            folder.rmdir()
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:

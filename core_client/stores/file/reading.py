@@ -73,6 +73,11 @@ def read_info(folder: Path, meta: dict[str, Any], tags: dict[str, str]) -> RunIn
     )
 
 
+def is_deleted(meta: dict[str, Any]) -> bool:
+    """Whether a description is that of a deleted run or experiment."""
+    return meta.get("lifecycle_stage") == LifecycleStage.DELETED
+
+
 def status_named(number: object) -> str:
     """The name of a state by MLflow's number."""
     known = isinstance(number, int) and 1 <= number <= len(STATES)

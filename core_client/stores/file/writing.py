@@ -14,7 +14,7 @@ from core_client.settings import MAX_PARAM_VALUE, MAX_TAG_VALUE
 from core_client.stores.file import experiments
 from core_client.stores.file.layout import Layout, key_file, read_meta
 from core_client.stores.file.points import Point, PointFiles
-from core_client.stores.file.reading import STATES
+from core_client.stores.file.reading import STATES, is_deleted
 from core_client.stores.values import RUN_NAME, Unfit, check, check_instant, short
 
 Refusals = list[tuple[Event, str]]
@@ -58,7 +58,7 @@ class _Batch:
 
     def active_run(self, run_id: str) -> Path:
         folder = self.run(run_id)
-        if read_meta(folder).get("lifecycle_stage") == LifecycleStage.DELETED:
+        if is_deleted(read_meta(folder)):
             raise Unfit(f"Run '{run_id}' is deleted; restore it to write to it.")
         return folder
 
