@@ -330,7 +330,7 @@ def _unwatch_subclasses(hook: Hook, owner: Any) -> None:
 def _namespaces_of_the_user() -> Iterator[dict[str, Any]]:
     """Those of modules that are neither installed packages, nor Python's own, nor ours."""
     for name, module in list(sys.modules.items()):
-        if not isinstance(module, ModuleType):
+        if not issubclass(type(module), ModuleType):  # some only say that they are modules
             continue
         # Not by vars(): that would load a module of importlib.util.LazyLoader.
         names = ModuleType.__getattribute__(module, "__dict__")

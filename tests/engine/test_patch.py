@@ -480,3 +480,20 @@ def test_mock_patches_above_ours(toy: Toy, seen: list[Any]) -> None:
         train.return_value = 5
         assert toy.load("toylib.training").train({}) == 5
     assert seen == [("Other", "fit")]
+
+
+def test_what_only_says_that_it_is_a_module_is_passed_over(
+    toy: Toy, seen: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Libraries of extension modules stand in sys.modules under a class that is none."""
+
+    class Library:
+        __class__ = types.ModuleType  # type: ignore[assignment]
+
+    assert isinstance(Library(), types.ModuleType)
+    monkeypatch.setitem(sys.modules, "a_library", Library())  # type: ignore[arg-type]
+    toy.write("mine", "from toylib.training import train\n")
+    mine = toy.load("mine")
+    toy.autolog()
+    mine.train({})
+    assert seen == [(None, "train")]
