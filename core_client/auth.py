@@ -12,10 +12,14 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import msgspec
 
 from core_client.exceptions import MlflowException, invalid
+from core_client.settings import home
 
-# For servers whose tokens run out within a training, by their addresses: sees to it that
-# MLFLOW_TRACKING_TOKEN is good; told that token if the server has just refused it.
-renewals: dict[str, Callable[[str], None]] = {}
+LOGINS = "mantik.json"  # in the user's folder: where this user has logged in, no secrets
+Renewal = Callable[[str], str]
+
+# For servers whose tokens run out within a training, by their addresses: gives a token that is
+# good; told the one that the server has just refused, if it has.
+renewals: dict[str, Renewal] = {}
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -72,6 +76,25 @@ def address(uri: str) -> tuple[str, SplitResult]:
     name = f"[{host}]" if ":" in host else host
     place = f"{parts.scheme}://{name}{f':{port}' if port else ''}{parts.path.rstrip('/')}"
     return place, parts
+
+
+def renewal(uri: str, url: str) -> Renewal | None:
+    """What gives the tokens for a server: because this process has logged in there, or an earlier
+    one of this user did and no credentials are set.
+
+    Args:
+        uri: the tracking URI; a password in it comes before all others.
+        url: the server's address.
+    """
+    if "@" in uri:
+        return None
+    variables = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+    stranger = url not in renewals and not any(map(os.environ.get, variables))
+    if stranger and (home() / LOGINS).exists():
+        from core_client import mantik
+
+        mantik.log_in_again(url)
+    return renewals.get(url)
 
 
 def tls() -> Tls:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import random
 import socket
 import time
@@ -117,21 +116,20 @@ class Http:
             StoreUnavailable: no answer, or not one of an MLflow server.
             MlflowException: the server's own error, with its code.
         """
-        renew = auth.renewals.get(self.url)
+        renew = auth.renewal(self.uri, self.url) if self._known else None
         if renew is None:
             return self._request(method, path, query, body, within, headers, into)
-        renew("")
-        token = os.environ.get("MLFLOW_TRACKING_TOKEN", "")
+        token = renew("")
         start = 0 if body is None or isinstance(body, bytes) else body.tell()
         try:
-            return self._request(method, path, query, body, within, headers, into)
+            return self._request(method, path, query, body, within, headers, into, token)
         except MlflowException as error:
             if error.error_code != "UNAUTHENTICATED":
                 raise
-        renew(token)
+        token = renew(token)
         if body is not None and not isinstance(body, bytes):
             body.seek(start)
-        return self._request(method, path, query, body, within, headers, into)
+        return self._request(method, path, query, body, within, headers, into, token)
 
     def _request(
         self,
@@ -142,9 +140,10 @@ class Http:
         within: float,
         headers: dict[str, str] | None,
         into: BinaryIO | None,
+        token: str = "",
     ) -> bytes:
         deadline = time.monotonic() + within
-        sent = {**self._headers(), **(headers or {})}
+        sent = {**self._headers(token), **(headers or {})}
         if body is not None:
             sent.setdefault("Content-Type", "application/json")
             if self._zips and isinstance(body, bytes) and len(body) >= SMALLEST_ZIPPED:
@@ -199,10 +198,13 @@ class Http:
         """Close the connections."""
         self._pool.clear()
 
-    def _headers(self) -> dict[str, str]:
-        """With the credentials of this moment: a token may have been renewed."""
+    def _headers(self, token: str) -> dict[str, str]:
+        """With the credentials of this moment."""
         headers = {"User-Agent": "mlautolog", "Accept-Encoding": "gzip"}
-        authorization = auth.server(self.uri).authorization if self._known else ""
+        if token:
+            authorization = f"Bearer {token}"
+        else:
+            authorization = auth.server(self.uri).authorization if self._known else ""
         return headers | ({"Authorization": authorization} if authorization else {})
 
     def _unreachable(self, error: HTTPError) -> StoreUnavailable:

@@ -7,6 +7,7 @@ import re
 import tempfile
 import time
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from urllib3.exceptions import HTTPError
 
 from core_client import auth, http
 from core_client.exceptions import MlflowException, StoreUnavailable, invalid
+from core_client.settings import home
 
 TOKEN = "MLFLOW_TRACKING_TOKEN"
 TRACKING_URI = "MLFLOW_TRACKING_URI"
@@ -77,10 +79,22 @@ def init_tracking() -> None:
     found = platform()
     if os.environ.get("MANTIK_USERNAME") or not os.environ.get(TOKEN):
         _renew(found)
-        auth.renewals[found.tracking] = lambda refused: _renew(found, refused)
+        auth.renewals[found.tracking] = partial(_renew, found)
+        _remember(found)
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         os.environ.pop(name, None)
     os.environ[TRACKING_URI] = found.tracking
+
+
+def log_in_again(url: str) -> None:
+    """Where an earlier process of this user has logged in at this address, do so when needed.
+
+    The token is for that platform alone and does not go into the environment: `autolog sync`
+    speaks to many servers.
+    """
+    tokens = _logins().get(url)
+    if tokens:
+        auth.renewals[url] = partial(_token, Platform(url, tokens))
 
 
 def platform() -> Platform:
@@ -146,14 +160,35 @@ def post(
     return answer.status, answer.data
 
 
-def _renew(found: Platform, refused: str = "") -> None:
-    """See to it that the environment holds a token that is good."""
+def _renew(found: Platform, refused: str = "") -> str:
+    """The environment, too, gets the token: for processes that are started from here."""
+    os.environ[TOKEN] = token = _token(found, refused)
+    return token
+
+
+def _token(found: Platform, refused: str = "") -> str:
+    """An access token that is good, and another one than that which was refused."""
     path = Path.home() / ".mantik" / "tokens.json"
     tokens = _stored(path)
     if tokens is None or tokens.expired() or tokens.access_token == refused:
         tokens = _refreshed(found, tokens) if tokens else _created(found)
-        _store(tokens, path)
-    os.environ[TOKEN] = tokens.access_token
+        _store(msgspec.json.encode(tokens), path)
+    return tokens.access_token
+
+
+def _logins() -> dict[str, str]:
+    """Where this user has logged in: addresses of tracking servers, and of their tokens."""
+    try:
+        return msgspec.json.decode((home() / auth.LOGINS).read_bytes(), type=dict[str, str])
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return {}
+
+
+def _remember(found: Platform) -> None:
+    logins = _logins()
+    if logins.get(found.tracking) != found.tokens:
+        logins[found.tracking] = found.tokens
+        _store(msgspec.json.encode(logins), home() / auth.LOGINS)
 
 
 def _created(found: Platform) -> Tokens:
@@ -209,13 +244,13 @@ def _stored(path: Path) -> Tokens | None:
         return None  # none, or none that can be read: new ones take its place
 
 
-def _store(tokens: Tokens, path: Path) -> None:
+def _store(content: bytes, path: Path) -> None:
     """Put the file in its place whole, for this user's eyes only."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fd, name = tempfile.mkstemp(dir=path.parent, prefix=".tokens-")  # mode 0600
+    fd, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")  # mode 0600
     try:
         with open(fd, "wb") as file:
-            file.write(msgspec.json.encode(tokens))
+            file.write(content)
         os.replace(name, path)
     except BaseException:
         os.unlink(name)

@@ -14,6 +14,7 @@ import pytest
 import autolog
 from autolog import mantik
 from core_client import auth, destination
+from core_client.client import Client
 from core_client.exceptions import MlflowException, StoreUnavailable
 from core_client.mantik import platform as named_platform
 from tests.mantik_platform import PASSWORD, Platform, running
@@ -175,6 +176,34 @@ def test_a_token_that_is_revoked_in_a_long_training_is_renewed(platform: Platfor
     assert platform.refused == 1
     assert [what for what, _ in platform.asked] == ["create", "refresh"]
     assert [one["info"]["status"] for one in platform.runs.values()] == ["FINISHED"], run
+
+
+def test_further_processes_of_the_user_need_no_login(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mantik.init_tracking()
+    with autolog.start_run(run_name="over there"):
+        pass
+    destination.close_all()
+    auth.renewals.clear()  # as in a new process,
+    monkeypatch.delenv("MLFLOW_TRACKING_TOKEN")
+    platform.good.clear()  # a long time later
+    assert Client(platform.url).get_run("0" * 32).info.run_name == "over there"
+    assert [what for what, _ in platform.asked] == ["create", "refresh"]
+    assert "MLFLOW_TRACKING_TOKEN" not in os.environ
+
+
+def test_a_token_goes_to_its_platform_alone(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mantik.init_tracking()
+    auth.renewals.clear()
+    monkeypatch.delenv("MLFLOW_TRACKING_TOKEN")
+    with running() as other:
+        other.good.add("token-1")
+        with pytest.raises(MlflowException, match="does not accept these credentials"):
+            Client(other.url).get_run("0" * 32)
+        assert (other.refused, other.asked) == (1, [])
 
 
 def test_what_cannot_be_renewed_waits_in_the_spool(
