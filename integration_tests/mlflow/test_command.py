@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from mlflow import MlflowClient
 from mlflow.entities import LoggedModelInput
 
 import autolog
-from tests.command_line import document, said
+from tests.command_line import document, piped
 
 
 @pytest.fixture
@@ -24,9 +25,9 @@ def test_a_database_of_ours_is_upgraded_and_goes_on(uri: str) -> None:
     with autolog.start_run(run_name="before"):
         autolog.log_metric("loss", 1)
     autolog.flush_async_logging()
-    upgraded = document("db", "upgrade")
+    upgraded = json.loads(piped("db", "upgrade", "--json").stdout)  # MLflow logs on stderr
     assert upgraded["before"] == "7f2a7d5fae7d" != upgraded["after"]
-    assert said("db", "upgrade").splitlines()[0] == "Nothing to upgrade"
+    assert piped("db", "upgrade").stdout.splitlines()[0] == "Nothing to upgrade"
     with autolog.start_run(run_name="after"):
         autolog.log_metric("loss", 2)
     autolog.flush_async_logging()
