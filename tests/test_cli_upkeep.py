@@ -60,6 +60,22 @@ def test_deleted_runs_are_removed_for_good(deleted: list[str], own_place: Path) 
     assert [row["run_id"] for row in document("runs")] == [deleted[0]]
 
 
+def test_runs_in_files_are_removed_for_good(
+    own_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (own_place / "mlruns").as_uri())
+    with autolog.start_run() as run:
+        autolog.log_metric("loss", 1)
+        autolog.log_text("content", "file.txt")
+    autolog.flush_async_logging()
+    folder = own_place / "mlruns" / "0" / run.run_id
+    assert (folder / "artifacts" / "file.txt").exists()
+    said("runs", "delete", run.run_id)
+    assert document("gc") == {"removed": [run.run_id], "kept": {}}
+    assert not folder.exists()
+    assert document("runs", "--deleted") == []
+
+
 @pytest.mark.parametrize("age", ["", "30", "d", "3 d", "-3d", "30days"])
 def test_an_age_is_not_guessed(deleted: list[str], age: str) -> None:
     result = piped("gc", "--older-than", age)

@@ -88,9 +88,9 @@ class Layout:
             if path.is_dir() and path.name != "artifacts":
                 shutil.rmtree(path)
         (folder / META).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # not empty
-            (folder / "artifacts").rmdir()
-            folder.rmdir()
+        for place in (folder / "artifacts", folder):
+            with contextlib.suppress(OSError):  # not empty, or gone before
+                place.rmdir()
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[None]:
