@@ -13,6 +13,7 @@ from autolog.commands.document import as_json, print_json
 from autolog.commands.experiments import experiments
 from autolog.commands.gc import gc
 from autolog.commands.migration import db
+from autolog.commands.moving import move_store
 from autolog.commands.naming import WrongArgument
 from autolog.commands.runs import runs, show
 from core_client.exceptions import MlflowException
@@ -59,11 +60,20 @@ for command in (runs, show, experiments, artifacts, doctor, gc, db):
 
 
 @main.command()
-def sync() -> None:
+@click.option("--from", "source", metavar="URI", help="Move this whole store instead, to --to.")
+@click.option("--to", "target", metavar="URI", help="Where the store named by --from goes.")
+def sync(source: str | None, target: str | None) -> None:
     """Send what killed processes left in the spool to where it belongs.
 
-    Safe to run at any time, also twice at once. Exit code 1 if something could not be sent.
+    With --from and --to, copy every experiment and run of one store into another, with all they
+    hold; the first stays as it is. Safe to run at any time, also twice at once. Exit code 1 if
+    something could not be sent.
     """
+    if source or target:
+        if not source or not target:
+            raise click.UsageError("Moving a store takes both --from and --to.")
+        move_store(source, target)
+        return
     from autolog.terminal import Terminal
     from core_client.sync import sync
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from core_client.artifacts import local_root
 from core_client.entities import (
     Dataset,
     DatasetInput,
@@ -17,6 +18,7 @@ from core_client.entities import (
     RunInputs,
     RunStatus,
 )
+from core_client.settings import scheme
 from core_client.stores.file.layout import META, key_files, read_meta, read_texts
 from core_client.stores.file.points import PointFiles
 from core_client.stores.values import RUN_NAME
@@ -69,8 +71,17 @@ def read_info(folder: Path, meta: dict[str, Any], tags: dict[str, str]) -> RunIn
         start_time=meta.get("start_time") or 0,
         end_time=meta.get("end_time"),
         lifecycle_stage=meta.get("lifecycle_stage") or LifecycleStage.ACTIVE,
-        artifact_uri=str(meta.get("artifact_uri") or ""),
+        artifact_uri=_artifact_uri(folder, str(meta.get("artifact_uri") or "")),
     )
+
+
+def _artifact_uri(folder: Path, written: str) -> str:
+    """Where the artifacts are: beside the run still if its folder was moved, as to the trash."""
+    here = folder / "artifacts"
+    moved = written.endswith(f"/{folder.parent.name}/{folder.name}/artifacts") and here.is_dir()
+    if moved and scheme(written) in ("", "file") and not local_root(written).is_dir():
+        return here.as_uri()
+    return written
 
 
 def is_deleted(meta: dict[str, Any]) -> bool:

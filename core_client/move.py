@@ -1,0 +1,272 @@
+"""A whole store into another one: `autolog sync --from URI --to URI`. The first stays as it is.
+
+Every run is compared with its copy, written if they differ, and compared again. So it may be
+broken off at any time, and what is there already is not sent twice.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from core_client import stores
+from core_client.artifacts import Artifacts, LocalArtifacts, open_artifacts
+from core_client.destination import destination
+from core_client.entities import Experiment, LifecycleStage, Metric, Run, RunStatus, ViewType
+from core_client.events import (
+    Event,
+    ExperimentCreated,
+    ExperimentDeleted,
+    ExperimentRestored,
+    ExperimentTagged,
+    Inputs,
+    Metrics,
+    Params,
+    RunDeleted,
+    RunEnded,
+    RunRestored,
+    RunStarted,
+    Tags,
+    writable,
+)
+from core_client.exceptions import MlflowException, invalid, missing
+from core_client.settings import absolute, without_password
+from core_client.stores.base import Refused, Store
+from core_client.stores.values import stored
+
+PAGE = 100  # runs at a time
+POINTS = 5000  # points at a time
+
+
+class Moved(NamedTuple):
+    """How it went with one run.
+
+    Args:
+        experiment: the name of its experiment.
+        run_id: its id in the first store.
+        new_id: its id in the second one; servers choose one of their own.
+        news: whether something had to be written.
+        problem: what the second store did not take; empty if both are alike now.
+    """
+
+    experiment: str
+    run_id: str
+    new_id: str
+    news: bool
+    problem: str
+
+
+def move(source_uri: str, target_uri: str) -> Iterator[Moved]:
+    """Copy every experiment and run, deleted ones too, with all they hold, files included.
+
+    Raises:
+        MlflowException: there is nothing at `source_uri`, both are the same, or one of them
+            cannot be reached; the next call goes on from there.
+    """
+    source, target = absolute(source_uri), absolute(target_uri)
+    if without_password(source) == without_password(target):
+        raise invalid(f"'{without_password(source)}' cannot be moved into itself.")
+    _check_there(source)
+    yield from _Move(source, target).run()
+
+
+def _check_there(uri: str) -> None:
+    """Opening a store makes it; a typing error must not look like a store without runs."""
+    kind = stores.database(uri)
+    if stores.is_server(uri) or kind not in ("sqlite", ""):
+        return
+    path = Path(uri.partition(":///")[2].partition("?")[0]) if kind else stores.folder(uri)
+    if not path.exists() and not str(path).startswith("file:"):
+        raise missing(f"There is nothing at '{path}' to move.")
+
+
+class _Move:
+    def __init__(self, source: str, target: str) -> None:
+        self.uris = (source, target)
+        self.source: Store = destination(source).current()
+        self.target: Store = destination(target).current()
+
+    def run(self) -> Iterator[Moved]:
+        for experiment in _experiments(self.source):
+            place = self.place(experiment)
+            yield from self.runs(experiment, place)
+            if experiment.lifecycle_stage == LifecycleStage.DELETED:
+                # No news if it is so already.
+                self.target.apply([ExperimentDeleted(place.experiment_id, _now())])
+
+    def place(self, experiment: Experiment) -> Experiment:
+        """The experiment of that name in the second store, with all tags."""
+        there = self.target.get_experiment_by_name(experiment.name)
+        if there is None:
+            made = experiment.creation_time or _now()
+            self.target.apply([ExperimentCreated(experiment.name, "", experiment.tags, made)])
+            there = self.target.get_experiment_by_name(experiment.name)
+        if there is None:
+            raise missing(f"The second store did not take the experiment '{experiment.name}'.")
+        if not experiment.tags.items() <= there.tags.items():
+            number = there.experiment_id
+            self.target.apply(
+                [ExperimentRestored(number, _now()), ExperimentTagged(number, experiment.tags)]
+            )
+        return there
+
+    def runs(self, experiment: Experiment, place: Experiment) -> Iterator[Moved]:
+        ids, token = [experiment.experiment_id], None
+        # The oldest first: new ones that come meanwhile do not shift the pages.
+        order = ["start_time ASC"]
+        while True:
+            page = self.source.search_runs(ids, "", ViewType.ALL, PAGE, order, token)
+            for run in page:
+                yield self.one(run, experiment.name, place)
+            token = page.token
+            if not token:
+                return
+
+    def one(self, run: Run, experiment: str, place: Experiment) -> Moved:
+        problems: list[str] = []
+        news = bool(self.differences(run))
+        if news:
+            for events in self.story(run, place):
+                try:
+                    self.target.apply(events)
+                except Refused as refused:
+                    problems += [reason for _, reason in refused.reasons]
+        try:
+            news = self.copy_files(run) or news
+        except MlflowException as error:
+            problems.append(f"Its files: {error}")
+        if run.info.lifecycle_stage == LifecycleStage.DELETED:
+            self.target.apply([RunDeleted(run.info.run_id, _now())])
+        if not problems:
+            problems = self.differences(run)
+        copy = self.copy(run)
+        new_id = copy.info.run_id if copy else ""
+        return Moved(experiment, run.info.run_id, new_id, news, " ".join(dict.fromkeys(problems)))
+
+    def copy(self, run: Run) -> Run | None:
+        try:
+            return self.target.get_run(run.info.run_id)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
+
+    def story(self, run: Run, place: Experiment) -> Iterator[list[Event]]:
+        """All that happened to a run, in pieces that fit into memory."""
+        info, data, run_id = run.info, run.data, run.info.run_id
+        begin: list[Event] = [
+            ExperimentRestored(place.experiment_id, _now()),  # a deleted one takes nothing
+            RunStarted(
+                run_id, place.experiment_id, "", info.run_name, info.user_id, info.start_time, "",
+                data.tags,
+            )
+        ]  # fmt: skip
+        if self.copy(run):
+            begin[1:] = [RunRestored(run_id), Tags(run_id, data.tags)]
+        yield [*begin, Params(run_id, data.params), Inputs(run_id, run.inputs.dataset_inputs)]
+        for key in data.metrics:
+            points = self.points(self.source, run_id, key)
+            while some := list(itertools.islice(points, POINTS)):
+                yield [
+                    Metrics(run_id, one.timestamp, one.step, {key: writable(one.value)})
+                    for one in some
+                ]
+        if info.status != RunStatus.RUNNING:
+            yield [RunEnded(run_id, info.status, info.end_time or info.start_time)]
+
+    @staticmethod
+    def points(store: Store, run_id: str, key: str) -> Iterator[Metric]:
+        token = None
+        while True:
+            page = store.metric_history(run_id, key, POINTS, token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def differences(self, run: Run) -> list[str]:
+        """What the copy lacks or has otherwise, in sentences."""
+        copy = self.copy(run)
+        if copy is None:
+            return ["It is not there."]
+        found = [
+            f"Its {name} is {theirs!r}, not {ours!r}."
+            for name in ("run_name", "status", "start_time", "end_time", "lifecycle_stage")
+            if (ours := getattr(run.info, name)) != (theirs := getattr(copy.info, name))
+        ]
+        if not run.data.params.items() <= copy.data.params.items():
+            found.append("Not all of its params are there.")
+        if not run.data.tags.items() <= copy.data.tags.items():
+            found.append("Not all of its tags are there.")
+        if _described(run) != _described(copy):
+            found.append("Its datasets are not the same.")
+        return found + [
+            f"Its metric '{key}' does not have the same points."
+            for key in run.data.metrics
+            if not self.same_points(run.info.run_id, key)
+        ]
+
+    def same_points(self, run_id: str, key: str) -> bool:
+        ours, theirs = (self.points(store, run_id, key) for store in (self.source, self.target))
+        return all(
+            one is not None and other is not None and _stored(one) == _stored(other)
+            for one, other in itertools.zip_longest(ours, theirs)
+        )
+
+    def copy_files(self, run: Run) -> bool:
+        """Copy the run's artifacts unless they are there; returns whether that was news."""
+        copy = self.copy(run)
+        if copy is None or copy.info.artifact_uri == run.info.artifact_uri:
+            return False
+        ours, theirs = (
+            open_artifacts(one.info.artifact_uri, uri)
+            for one, uri in zip((run, copy), self.uris, strict=True)
+        )
+        listed = _sizes(ours)
+        if listed.items() <= _sizes(theirs).items():
+            return False
+        with tempfile.TemporaryDirectory() as scratch:
+            local = isinstance(ours, LocalArtifacts)
+            theirs.add_all(ours.local() if local else ours.download("", scratch))
+        lacking = [path for path in listed if _sizes(theirs).get(path) != listed[path]]
+        if lacking:
+            raise MlflowException(f"these are not there, or not whole: {', '.join(lacking[:4])}.")
+        return True
+
+
+def _experiments(store: Store) -> Iterator[Experiment]:
+    token = None
+    while True:
+        page = store.search_experiments(ViewType.ALL, order_by=["creation_time"], page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _described(run: Run) -> list[str]:
+    return sorted(str(item) for item in run.inputs.dataset_inputs)
+
+
+def _stored(point: Metric) -> tuple[int, int, tuple[float, bool]]:
+    """A point as any store holds it: the largest float is another one in databases."""
+    return point.timestamp, point.step, stored(point.value)
+
+
+def _sizes(artifacts: Artifacts, folder: str = "") -> dict[str, int | None]:
+    """The sizes of all files, by their paths."""
+    found: dict[str, int | None] = {}
+    for entry in artifacts.list(folder):
+        if entry.is_dir:
+            found |= _sizes(artifacts, entry.path)
+        else:
+            found[entry.path] = entry.file_size
+    return found
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
