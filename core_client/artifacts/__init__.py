@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+import re
 
 from core_client.artifacts.base import Artifacts
 from core_client.artifacts.local import LocalArtifacts, is_local, local_root
@@ -38,6 +38,7 @@ def open_artifact(uri: str, tracking_uri: str = "") -> tuple[Artifacts, str]:
     if is_local(uri):
         place = local_root(uri)
         return LocalArtifacts(str(place.parent)), place.name
-    parts = urlsplit(uri)
-    around, _, name = parts.path.rstrip("/").rpartition("/")
-    return open_artifacts(parts._replace(path=around).geturl(), tracking_uri), name
+    whole = re.split(r"[?#]", uri)[0]
+    if found := re.fullmatch(r"([^/]+:(?://[^/]*/+|/(?!/))(?:.*/)?)([^/]+)/*", whole):
+        return open_artifacts(found[1], tracking_uri), found[2]
+    return open_artifacts(whole, tracking_uri), ""

@@ -53,13 +53,15 @@ def explained(uri: str) -> Iterator[None]:
 def _explained(uri: str, error: BaseException) -> MlflowException:
     kinds: set[str] = set()
     texts: list[str] = []
+    codes = set()
     cause: BaseException | None = error
     while cause is not None and len(texts) < 10:
+        codes |= {getattr(cause, name, None) for name in ("status_code", "status", "code")}
         kinds |= {kind.__name__ for kind in type(cause).__mro__}
         texts.append(" ".join(str(cause).split()) or type(cause).__name__)
         cause = cause.__cause__ or cause.__context__
     where = f"The artifact store '{without_password(uri)}'"
-    said = without_password(texts[0])[:300]
+    said = without_password(texts[0])[:200]
     scheme = urlsplit(uri).scheme
     if isinstance(error, OSError) and error.errno in NEVER_TAKEN:
         return invalid(f"{where} does not take this file: {said}")
@@ -69,7 +71,12 @@ def _explained(uri: str, error: BaseException) -> MlflowException:
         )
     if isinstance(error, FileNotFoundError):
         return StoreUnavailable(f"{where} does not exist: {said}.")
-    if kinds & NOT_ALLOWED:
+    if "BadHostKeyException" in kinds or "known_hosts" in said:
+        return StoreUnavailable(
+            f"{where} is not the server that ~/.ssh/known_hosts knows ({said}). "
+            "Compare its key with its owner's, and correct that file."
+        )
+    if kinds & NOT_ALLOWED or codes & {401, 403} or "authentication methods" in said:
         cure = f"Check {CREDENTIALS[scheme]}." if scheme in CREDENTIALS else ""
         return StoreUnavailable(f"{where} does not accept these credentials ({said}). {cure}")
     if kinds & NOT_REACHED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,7 +19,8 @@ from core_client.paths import contained
 
 def is_local(artifact_uri: str) -> bool:
     """Whether this is a plain path or a ``file:`` URI."""
-    return urlsplit(artifact_uri).scheme in ("", "file")
+    scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", artifact_uri)
+    return scheme is None or scheme[0].lower() == "file:"
 
 
 def local_root(artifact_uri: str) -> Path:
