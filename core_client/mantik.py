@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import tempfile
@@ -56,6 +57,13 @@ class Tokens(msgspec.Struct, frozen=True):
         return end.timestamp() - EARLY < time.time()
 
 
+class _Login(msgspec.Struct, frozen=True):
+    """Where the tokens of a platform come from, and by what they are known: no secrets."""
+
+    tokens: str
+    digest: str
+
+
 class _Answer(msgspec.Struct, rename="pascal"):
     access_token: str
     expires_at: str
@@ -80,7 +88,6 @@ def init_tracking() -> None:
     if os.environ.get("MANTIK_USERNAME") or not os.environ.get(TOKEN):
         _renew(found)
         auth.renewals[found.tracking] = partial(_renew, found)
-        _remember(found)
     for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         os.environ.pop(name, None)
     os.environ[TRACKING_URI] = found.tracking
@@ -92,9 +99,9 @@ def log_in_again(url: str) -> None:
     The token is for that platform alone and does not go into the environment: `autolog sync`
     speaks to many servers.
     """
-    tokens = _logins().get(url)
-    if tokens:
-        auth.renewals[url] = partial(_token, Platform(url, tokens))
+    login = _logins().get(url)
+    if login:
+        auth.renewals[url] = partial(_token, Platform(url, login.tokens))
 
 
 def platform() -> Platform:
@@ -169,26 +176,34 @@ def _renew(found: Platform, refused: str = "") -> str:
 def _token(found: Platform, refused: str = "") -> str:
     """An access token that is good, and another one than that which was refused."""
     path = Path.home() / ".mantik" / "tokens.json"
+    logins = _logins()
     tokens = _stored(path)
-    if tokens is None or tokens.expired() or tokens.access_token == refused:
-        tokens = _refreshed(found, tokens) if tokens else _created(found)
+    if tokens is None or any(
+        login.digest == _digest(tokens) and login.tokens != found.tokens
+        for login in logins.values()
+    ):
+        tokens = _created(found)  # what another platform gave us is nothing for this one
         _store(msgspec.json.encode(tokens), path)
+    elif tokens.expired() or tokens.access_token == refused:
+        tokens = _refreshed(found, tokens)
+        _store(msgspec.json.encode(tokens), path)
+    login = _Login(found.tokens, _digest(tokens))
+    if logins.get(found.tracking) != login:
+        logins[found.tracking] = login
+        _store(msgspec.json.encode(logins), home() / auth.LOGINS)
     return tokens.access_token
 
 
-def _logins() -> dict[str, str]:
-    """Where this user has logged in: addresses of tracking servers, and of their tokens."""
+def _logins() -> dict[str, _Login]:
+    """Where this user has logged in, by the addresses of the tracking servers."""
     try:
-        return msgspec.json.decode((home() / auth.LOGINS).read_bytes(), type=dict[str, str])
+        return msgspec.json.decode((home() / auth.LOGINS).read_bytes(), type=dict[str, _Login])
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return {}
 
 
-def _remember(found: Platform) -> None:
-    logins = _logins()
-    if logins.get(found.tracking) != found.tokens:
-        logins[found.tracking] = found.tokens
-        _store(msgspec.json.encode(logins), home() / auth.LOGINS)
+def _digest(tokens: Tokens) -> str:
+    return hashlib.sha256(tokens.refresh_token.encode()).hexdigest()
 
 
 def _created(found: Platform) -> Tokens:

@@ -47,7 +47,7 @@ class Platform:
         self.good = {token}
         end = datetime.now(timezone.utc) + timedelta(seconds=self.lifetime)
         answer = {"AccessToken": token, "ExpiresAt": end.isoformat()}
-        return 201, answer | ({"RefreshToken": "again"} if what == "create" else {})
+        return 201, answer | ({"RefreshToken": f"again at {self.url}"} if what == "create" else {})
 
     def tracking(self, what: str, asked: dict[str, Any]) -> tuple[int, Any]:
         """As much of MLflow's API as one run needs."""

@@ -91,10 +91,12 @@ class StoreContract:
     """The suite; a store's own test class inherits it.
 
     A store whose experiments have the times of its own clock sets `own_clock`; filters that are
-    beyond another program's grammar, and may be refused with a reason, stand in `may_refuse`.
+    beyond another program's grammar, and may be refused with a reason, stand in `may_refuse`. One
+    that takes no runs away for good says so in `removes`.
     """
 
     own_clock = False
+    removes = True
     may_refuse: frozenset[str] = frozenset()
 
     @pytest.fixture
@@ -625,3 +627,25 @@ class StoreContract:
         with pytest.raises(MlflowException) as caught:
             call(forest)  # type: ignore[operator]
         assert caught.value.error_code == "INVALID_PARAMETER_VALUE"
+
+    def test_deleted_runs_and_no_others_are_taken_away_for_good(self, store: Store) -> None:
+        ids = [run_id(number) for number in range(3)]
+        for one in ids:
+            store.apply([
+                started(one), Metrics(one, 1, 0, {"loss": 1.0}), Params(one, {"depth": "3"}),
+                Tags(one, {"team": "red"}), Inputs(one, [dataset()]),
+            ])  # fmt: skip
+        store.apply([RunDeleted(ids[2], 9), RunDeleted(ids[1], 5)])
+        if not self.removes:
+            with pytest.raises(MlflowException, match="no call that removes runs for good"):
+                store.deleted_runs(9)
+            return
+        kept = str(store.get_run(ids[0]))
+        assert [run.info.run_id for run in store.deleted_runs(5)] == ids[1:2]
+        assert [run.info.run_id for run in store.deleted_runs(9)] == ids[1:]
+        store.remove_runs(ids[:2])
+        with pytest.raises(MlflowException, match="does not exist"):
+            store.get_run(ids[1])
+        assert str(store.get_run(ids[0])) == kept
+        assert [run.info.run_id for run in store.deleted_runs(9)] == ids[2:]
+        store.remove_runs([])

@@ -63,13 +63,13 @@ def list_runs(
     """List runs, children below their parents."""
     from autolog.terminal import MOST_CHILDREN, Terminal, run_table, tree
     from core_client.entities import Run, ViewType
+    from core_client.fluent.experiments import pages
 
     client = open_client(tracking_uri)
     experiments = experiment_names(client, experiment)
     if deleted and not experiment:
-        experiments |= {
-            one.experiment_id: one.name for one in client.search_experiments(ViewType.DELETED_ONLY)
-        }
+        gone = pages(client.search_experiments, ViewType.DELETED_ONLY)
+        experiments |= {one.experiment_id: one.name for one in gone}
     page = client.search_runs(
         list(experiments),
         filter_string,

@@ -14,6 +14,7 @@ from tests.store_contract import RUN, StoreContract, started
 
 class TestRestStore(StoreContract):
     own_clock = True
+    removes = False
     may_refuse = frozenset(
         {
             "metrics.loss IS NULL",

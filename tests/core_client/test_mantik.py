@@ -57,7 +57,7 @@ def test_the_first_login(platform: Platform, monkeypatch: pytest.MonkeyPatch) ->
     assert "MLFLOW_TRACKING_PASSWORD" not in os.environ
     kept = json.loads(token_file().read_text())
     assert datetime.fromisoformat(kept.pop("expires_at")) > datetime.now(timezone.utc)
-    assert kept == {"access_token": "token-1", "refresh_token": "again"}
+    assert kept == {"access_token": "token-1", "refresh_token": f"again at {platform.url}"}
     assert stat.S_IMODE(token_file().stat().st_mode) == 0o600
     assert stat.S_IMODE(token_file().parent.stat().st_mode) == 0o700
     assert [path.name for path in token_file().parent.iterdir()] == ["tokens.json"]
@@ -88,7 +88,7 @@ def test_a_refresh_token_that_is_used_up_is_replaced(platform: Platform, problem
     platform.refresh_problem = problem
     mantik.init_tracking()
     assert [what for what, _ in platform.asked] == ["refresh", "create"]
-    assert json.loads(token_file().read_text())["refresh_token"] == "again"
+    assert json.loads(token_file().read_text())["refresh_token"].startswith("again")
 
 
 def test_a_broken_token_file_is_replaced(platform: Platform) -> None:
@@ -204,6 +204,20 @@ def test_a_token_goes_to_its_platform_alone(
         with pytest.raises(MlflowException, match="does not accept these credentials"):
             Client(other.url).get_run("0" * 32)
         assert (other.refused, other.asked) == (1, [])
+
+
+def test_what_one_platform_gave_is_never_shown_to_another(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mantik.init_tracking()
+    with running() as other:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", other.url)
+        mantik.init_tracking()
+        assert [what for what, _ in other.asked] == ["create"]
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", platform.url)
+        mantik.init_tracking()
+        assert len(other.asked) == 1
+    assert [what for what, _ in platform.asked] == ["create", "create"]
 
 
 def test_what_cannot_be_renewed_waits_in_the_spool(
