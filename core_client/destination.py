@@ -187,14 +187,11 @@ class Destination:
         self.spool.after_fork()
         self.drain.after_fork()
         self.outbox.after_fork()
-        _left_to_the_parent.append(self._store)
         self._store = None
         self._opening = threading.Lock()
 
 
 _destinations: dict[str, Destination] = {}
-# Connections that a fork has copied: to close them here would disturb the parent's.
-_left_to_the_parent: list[Store | None] = []
 
 
 def destination(uri: str) -> Destination:

@@ -10,7 +10,6 @@ import itertools
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from core_client import stores
@@ -76,12 +75,9 @@ def move(source_uri: str, target_uri: str) -> Iterator[Moved]:
 
 def _check_there(uri: str) -> None:
     """Opening a store makes it; a typing error must not look like a store without runs."""
-    kind = stores.database(uri)
-    if stores.is_server(uri) or kind not in ("sqlite", ""):
-        return
-    path = Path(uri.partition(":///")[2].partition("?")[0]) if kind else stores.folder(uri)
-    if not path.exists() and not str(path).startswith("file:"):
-        raise missing(f"There is nothing at '{path}' to move.")
+    place = stores.place(uri)
+    if place and not place.exists():
+        raise missing(f"There is nothing at '{place}' to move.")
 
 
 class _Move:

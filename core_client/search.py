@@ -60,14 +60,14 @@ class Grammar(NamedTuple):
         """
         return _Reader(self, text or "", "filter").filters()
 
-    def orders(self, clauses: Sequence[str] | None) -> list[Order]:
-        """The sort keys of ``order_by`` clauses such as ``metrics.rmse DESC``.
+    def orders(self, clauses: str | Sequence[str] | None) -> list[Order]:
+        """The sort keys of ``order_by`` clauses such as ``metrics.rmse DESC``, or of a single one.
 
         Raises:
             MlflowException: a clause is no sort key, or two clauses have the same key.
         """
         orders: list[Order] = []
-        for clause in clauses or ():
+        for clause in [clauses] if isinstance(clauses, str) else clauses or ():
             order = _Reader(self, clause, "order_by clause").order()
             if any(order[:2] == earlier[:2] for earlier in orders):
                 raise invalid(f"order_by names {order.kind} '{order.key}' more than once.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -38,25 +37,19 @@ class ListedByDefault(click.Group):
 
 def open_client(uri: str | None) -> Client:
     """The store to look at. One that nothing was ever recorded in is not made by a look."""
-    from core_client import settings
+    from core_client import settings, stores
     from core_client.client import Client
     from core_client.segment import SUFFIX
     from core_client.spool import folder_for
 
     full = settings.absolute(uri or settings.tracking_uri())
-    if full.startswith("sqlite:"):
-        from sqlalchemy import make_url
-        from sqlalchemy.exc import ArgumentError
-
-        try:
-            path = make_url(full).database
-        except ArgumentError:
-            path = None  # opening it says what is wrong
-        if path and not Path(path).exists() and not any(folder_for(full).rglob("*" + SUFFIX)):
-            raise click.ClickException(
-                f"There is no database '{path}' yet. Train something in its folder, "
-                "or name another store with --tracking-uri."
-            )
+    place = stores.place(full)
+    if place and not place.exists() and not any(folder_for(full).rglob("*" + SUFFIX)):
+        kind = "database" if stores.database(full) else "folder"
+        raise click.ClickException(
+            f"There is no {kind} '{place}' yet. Train something in its folder, "
+            "or name another store with --tracking-uri."
+        )
     return Client(full)
 
 

@@ -50,6 +50,17 @@ def folder(uri: str) -> Path:
     return Path(unquote(parts.path)).absolute()
 
 
+def place(uri: str) -> Path | None:
+    """The file or folder of a store that is on this machine; None for a server."""
+    kind = database(uri)
+    if is_server(uri) or kind in DRIVERS:
+        return None
+    if not kind:
+        return folder(uri)
+    path = uri.partition(":///")[2].partition("?")[0]
+    return None if path.startswith("file:") else Path(path)  # SQLite decodes that one
+
+
 def check_uri(uri: str) -> None:
     """Raise MlflowException if no store knows this kind of tracking URI, or its driver is missing."""
     if is_server(uri):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -13,11 +15,14 @@ from sqlalchemy import create_engine, text
 from core_client.client import Client
 from core_client.events import Event, ExperimentCreated, Metrics, Params, RunStarted, Tags
 from core_client.exceptions import MlflowException, StoreUnavailable
+from core_client.move import move
+from core_client.spool import Spool, folder_for
 from core_client.stores import open_store
 from core_client.stores.base import Refused, Store
 from core_client.stores.sql.dialects import database_url
 from core_client.sync import sync
 from integration_tests.databases.servers import IN_URI, PASSWORD, Server
+from tests.core_client.test_move import filled, told
 from tests.store_contract import RUN, run_id, started
 
 
@@ -178,10 +183,8 @@ def test_the_driver_of_a_uri_does_not_matter(uri: str, driver: str) -> None:
 
 
 def test_the_password_stays_out_of_the_spool_and_a_later_sync_has_it_from_the_uri_in_use(
-    server: Server, uri: str, own_place: object, monkeypatch: pytest.MonkeyPatch
+    server: Server, uri: str, own_place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from core_client.spool import folder_for
-
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=record_and_die, args=(uri,))
     process.start()
@@ -199,11 +202,15 @@ def test_the_password_stays_out_of_the_spool_and_a_later_sync_has_it_from_the_ur
     assert run.data.metrics == {"loss": 0.5}
 
 
+def test_files_are_moved_into_a_database_and_back(uri: str, own_place: Path) -> None:
+    before = told(filled("mlruns"))
+    assert [report.problem for report in move("mlruns", uri)] == [""] * 4
+    assert told(Client(uri)) == before
+    assert [report.problem for report in move(uri, "back/mlruns")] == [""] * 4
+    assert told(Client("back/mlruns")) == before
+
+
 def record_and_die(uri: str) -> None:
-    import os
-
-    from core_client import spool
-
-    own = spool.Spool(uri, lambda: None)
+    own = Spool(uri, lambda: None)
     own.append_events(started(), Metrics(RUN, 1, 1, {"loss": 0.5}))
     os._exit(9)

@@ -104,6 +104,7 @@ def test_experiments_have_their_own_words() -> None:
 )
 def test_sort_keys(clause: str, read: Order) -> None:
     assert RUNS.orders([clause]) == [read]
+    assert RUNS.orders(clause) == [read]  # one alone needs no list
 
 
 @pytest.mark.parametrize(
