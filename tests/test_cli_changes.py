@@ -37,7 +37,7 @@ def test_runs_list_is_what_runs_alone_is(pair: list[str]) -> None:
 def test_runs_are_deleted_and_restored(pair: list[str]) -> None:
     assert said("runs", "delete", *pair).count("Deleted tree of depth") == 2
     assert piped("runs").stderr == "No runs yet.\n"
-    assert [row["run_id"] for row in document("runs", "--deleted")] == pair[::-1]
+    assert {row["run_id"] for row in document("runs", "--deleted")} == set(pair)
     assert "deleted" in said("show", pair[0])
     result = piped("runs", "delete", pair[0])
     assert (result.exit_code, result.stderr) == (
