@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -71,7 +71,9 @@ def safer(pickled: Dump, allowed: Sequence[str] | None = None, model: Any = None
         return None
 
 
-def load(folder: Path, data: bytes, format: str, trusted: bool) -> Any:
+def load(
+    folder: Path, data: bytes, format: str, trusted: bool, harmless: Collection[str] = ()
+) -> Any:
     """The model of a file's content.
 
     Args:
@@ -79,6 +81,7 @@ def load(folder: Path, data: bytes, format: str, trusted: bool) -> Any:
         data: the content.
         format: one of FORMATS.
         trusted: whether code that the file names may run.
+        harmless: types, beyond those that skops knows, that may be built in any case.
 
     Raises:
         MlflowException: it may run code, and is not trusted.
@@ -86,7 +89,7 @@ def load(folder: Path, data: bytes, format: str, trusted: bool) -> Any:
     if format not in FORMATS:
         raise invalid(f"The model in '{folder}' has the unknown format {format!r}.")
     if format == SKOPS:
-        return _from_skops(folder, data, trusted)
+        return _from_skops(folder, data, trusted, harmless)
     if not trusted:
         raise trust.refused(
             folder,
@@ -157,10 +160,11 @@ def _as_skops(model: Any, allowed: Sequence[str] | None) -> Dump:
     return Dump("model.skops", data, SKOPS, environment.skops_modules(data), types)
 
 
-def _from_skops(folder: Path, data: bytes, trusted: bool) -> Any:
+def _from_skops(folder: Path, data: bytes, trusted: bool, harmless: Collection[str]) -> Any:
     io = _skops()
     # Types that the MLmodel file calls trusted are the word of whoever wrote it.
     types = io.get_untrusted_types(data=data)
-    if types and not trusted:
-        raise trust.refused(folder, f"it holds types that skops does not know as safe, {types}", "")
+    odd = [name for name in types if name not in harmless]
+    if odd and not trusted:
+        raise trust.refused(folder, f"it holds types that skops does not know as safe, {odd}", "")
     return io.loads(data, trusted=types)

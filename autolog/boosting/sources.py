@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from autolog.engine.call import Call
     from autolog.engine.recorder import Recorder
 
+HEAD_ROWS = 5  # of an input example
 SAMPLE_ROWS = 200  # of a matrix whose own data is gone
 
 

@@ -10,6 +10,8 @@ from autolog.sklearn.data import data_of, head, indexable
 from autolog.sklearn.quiet import no_warnings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from autolog.engine.call import Call
 
 
@@ -19,10 +21,11 @@ class Fit:
     Args:
         call: the call of fit.
         framework: whose flavor saves the model.
+        unnamed: what the framework calls eval sets without a name, up to their number.
     """
 
-    def __init__(self, call: Call, framework: str) -> None:
-        self.call, self.framework = call, framework
+    def __init__(self, call: Call, framework: str, unnamed: str) -> None:
+        self.call, self.framework, self.unnamed = call, framework, unnamed
         self.estimator = call.instance
         self.run = call.scope(type(self.estimator).__name__)
         self.X, self.y, _ = data_of(call.arguments, self.estimator)
@@ -33,8 +36,12 @@ class Fit:
         if not self.call.options.log_datasets:
             return
         sets = [(self.X, self.y, self.name, "train")]
-        for position, (X, y) in enumerate(self.call.arguments.get("eval_set") or ()):
-            name = sources.variable(X, self.call.caller, f"validation_{position}")
+        names = self.call.arguments.get("eval_names") or ()
+        for position, (X, y) in enumerate(_eval_sets(self.call.arguments)):
+            if position < len(names):
+                name = names[position]
+            else:
+                name = sources.variable(X, self.call.caller, f"{self.unnamed}{position}")
             sets.append((X, y, name, "eval"))
         from flavors.dataset import describe
 
@@ -68,3 +75,14 @@ class Fit:
 
     def _part(self, what: str) -> guarded:
         return guarded(f"{self.framework}: {what}", lambda: self.run.name, self.run.silent)
+
+
+def _eval_sets(arguments: Mapping[str, Any]) -> list[tuple[Any, Any]]:
+    """Features and targets of each, however they were given."""
+    pairs = arguments.get("eval_set")
+    if pairs is None:
+        X, y = arguments.get("eval_X"), arguments.get("eval_y")
+        if X is None or y is None:
+            return []
+        return list(zip(X, y, strict=False)) if isinstance(X, tuple) else [(X, y)]
+    return [pairs] if isinstance(pairs, tuple) and len(pairs) == 2 else list(pairs)

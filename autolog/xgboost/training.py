@@ -28,7 +28,7 @@ def fit(call: Call) -> Generator[None, Any, None]:
         return
     from autolog.boosting.wrappers import Fit
 
-    fit = Fit(call, "xgboost")
+    fit = Fit(call, "xgboost", "validation_")
     fit.before()
     yield
     fit.after(model_format=call.options.model_format)
@@ -41,13 +41,14 @@ def train(call: Call) -> Generator[None, Any, None]:
     if is_step(wrapper or call):
         yield
         return
+    from autolog.boosting.native import Native
     from autolog.boosting.rounds import Rounds
     from autolog.xgboost.curve import Curve
-    from autolog.xgboost.matrices import Native
+    from autolog.xgboost.matrices import LIBRARY
 
     given = call.arguments
     run = call.scope("Booster" if wrapper is None else type(wrapper.instance).__name__)
-    native = Native(call, run, given["dtrain"]) if wrapper is None else None
+    native = Native(LIBRARY, call, run, given["dtrain"]) if wrapper is None else None
     run.log_params(_params(given))
     if native is not None:
         native.log_datasets(given["evals"] or ())
@@ -58,7 +59,7 @@ def train(call: Call) -> Generator[None, Any, None]:
         curve.log_stop(booster.best_iteration - curve.first)
     _log_importance(run, booster, call.options.importance_types or ("weight",))
     if native is not None:
-        native.log_model(booster)
+        native.log_model(booster, model_format=call.options.model_format)
 
 
 @on("xgboost.training", "cv", also=("xgboost",))
@@ -67,14 +68,15 @@ def cv(call: Call) -> Generator[None, Any, None]:
     if is_step(call):
         yield
         return
+    from autolog.boosting.native import Native
     from autolog.boosting.rounds import Rounds
     from autolog.xgboost.curve import Curve
-    from autolog.xgboost.matrices import Native
+    from autolog.xgboost.matrices import LIBRARY
 
     given = call.arguments
     run = call.scope("cv")
     run.log_params(_params(given))
-    Native(call, run, given["dtrain"]).log_datasets(())
+    Native(LIBRARY, call, run, given["dtrain"]).log_datasets(())
     curve = Curve(Rounds(run))
     curve.watch(call)
     result: Any = yield
@@ -129,9 +131,18 @@ def _log_importance(run: Recorder, booster: Any, kinds: Any) -> None:
     from autolog.boosting import importance
     from autolog.engine.guard import guarded
 
+    if _would_crash(booster):
+        return
     for kind in kinds:
         with guarded(f"xgboost: feature importance '{kind}'", lambda: run.name, run.silent):
             importance.log(run, kind, booster.get_score(importance_type=kind))
+
+
+def _would_crash(booster: Any) -> bool:
+    """XGBoost 2 ends the process when asked for the importances of trees with several targets."""
+    import xgboost
+
+    return xgboost.__version__.startswith("2.") and "multi_output_tree" in booster.save_config()
 
 
 def _is_distributed(estimator: Any) -> bool:

@@ -16,7 +16,7 @@ from sklearn import metrics as sklearn_metrics
 import autolog
 from core_client import client
 from integration_tests.sklearn.sklearn_runs import artifacts, only_run, runs
-from integration_tests.xgboost.boosted_data import CLASSES, TARGET, TRAIN, VALID, X, Y
+from integration_tests.xgboost.boosted_data import CLASSES, TARGET, TRAIN, VALID, X, Y, curve
 
 # Old versions of XGBoost call callbacks in any order.
 ORDERED = "set(" not in inspect.getsource(xgb.callback.CallbackContainer.__init__)
@@ -32,12 +32,6 @@ def recording():
 
 def matrices():
     return xgb.DMatrix(X[TRAIN], Y[TRAIN]), xgb.DMatrix(X[VALID], Y[VALID])
-
-
-def curve(run, key):
-    """Steps and values of a metric."""
-    history = client.Client().get_metric_history(run.info.run_id, key)
-    return [point.step for point in history], [point.value for point in history]
 
 
 def text_of(run, path):

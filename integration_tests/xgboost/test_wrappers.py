@@ -20,8 +20,7 @@ from sklearn.preprocessing import StandardScaler
 
 import autolog
 from integration_tests.sklearn.sklearn_runs import artifacts, only_run, runs
-from integration_tests.xgboost.boosted_data import CLASSES, TARGET, X, Y
-from integration_tests.xgboost.test_training import curve
+from integration_tests.xgboost.boosted_data import CLASSES, TARGET, X, Y, curve
 
 EVAL = [(X[:200], Y[:200]), (X[200:], Y[200:])]
 ON = {

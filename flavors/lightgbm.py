@@ -1,0 +1,220 @@
+"""LightGBM models: boosters as LightGBM's text, wrappers as skops; loading these runs no code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core_client.exceptions import MlflowException, invalid
+from flavors import environment, formats, package
+from flavors.log import Saved, log, no_registry
+from flavors.model import Model, ModelInfo
+from flavors.signature import ModelSignature
+from flavors.uris import local_path
+
+if TYPE_CHECKING:
+    from core_client.run import ActiveRun
+
+TEXT = "text"
+BOOSTER = "lightgbm.basic.Booster"
+WRAPPERS = tuple(
+    f"lightgbm.sklearn.{kind}"
+    for kind in ("LGBMModel", "LGBMClassifier", "LGBMRegressor", "LGBMRanker")
+)
+# What a wrapper is made of: a booster reads itself from its text.
+HARMLESS = (*WRAPPERS, BOOSTER, "collections.OrderedDict", "collections.defaultdict")
+LAST_LINES = "end of trees"  # without, LightGBM may end the process
+
+
+def save_model(
+    lgb_model: Any,
+    path: str | os.PathLike[str],
+    conda_env: dict[str, Any] | str | None = None,
+    code_paths: Sequence[str] | None = None,
+    mlflow_model: Model | None = None,
+    signature: ModelSignature | bool | None = None,
+    input_example: Any = None,
+    pip_requirements: Sequence[str] | str | None = None,
+    extra_pip_requirements: Sequence[str] | str | None = None,
+    metadata: dict[str, Any] | None = None,
+    serialization_format: str | None = None,
+    skops_trusted_types: Sequence[str] | None = None,
+) -> None:
+    """Save a LightGBM model to a local folder that does not exist yet, or is empty.
+
+    Args:
+        lgb_model: a trained ``lightgbm.Booster``, or a fitted scikit-learn wrapper.
+        path: the folder.
+        conda_env: a conda environment (dict or YAML file) in place of the one told from the model.
+        code_paths: files and folders of Python code to keep with the model.
+        mlflow_model: a description to start from.
+        signature: what the model takes and gives. By default told from `input_example`, if there
+            is one; False leaves it out.
+        input_example: a few rows of input, as `flavors.example.encode` takes them.
+        pip_requirements: requirements in place of those told from the model.
+        extra_pip_requirements: requirements added to those told from the model.
+        metadata: anything that YAML can hold, kept in the MLmodel file.
+        serialization_format: of a wrapper: ``skops``, ``cloudpickle`` or ``pickle``. By default
+            skops where it can hold the wrapper, else cloudpickle. A booster is saved as text.
+        skops_trusted_types: the types, beyond those that skops knows, that the skops file may
+            hold. By default all those that the wrapper has.
+
+    Raises:
+        MlflowException: the folder is in use, or the model cannot be saved; nothing is left then.
+    """
+    extras = package.extras(
+        mlflow_model or Model(), getattr(lgb_model, "predict", None), conda_env=conda_env, code_paths=code_paths,
+        signature=signature, input_example=input_example, pip_requirements=pip_requirements,
+        extra_pip_requirements=extra_pip_requirements, metadata=metadata,
+    )  # fmt: skip
+    formats.check(serialization_format)
+
+    def saved() -> Saved:
+        return _saved(
+            extras, _dump(lgb_model, serialization_format, skops_trusted_types), lgb_model
+        )
+
+    package.write(saved, path)
+
+
+def log_model(
+    lgb_model: Any,
+    artifact_path: str | None = None,
+    conda_env: dict[str, Any] | str | None = None,
+    code_paths: Sequence[str] | None = None,
+    registered_model_name: str | None = None,
+    signature: ModelSignature | bool | None = None,
+    input_example: Any = None,
+    await_registration_for: int | None = None,
+    pip_requirements: Sequence[str] | str | None = None,
+    extra_pip_requirements: Sequence[str] | str | None = None,
+    metadata: dict[str, Any] | None = None,
+    name: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, Any] | None = None,
+    model_type: str | None = None,
+    step: int = 0,
+    model_id: str | None = None,
+    serialization_format: str | None = None,
+    skops_trusted_types: Sequence[str] | None = None,
+    run: ActiveRun | None = None,
+) -> ModelInfo:
+    """Save a LightGBM model among the artifacts of a run.
+
+    When this returns, the model as it is now is on disk. A wrapper without `serialization_format`
+    is a pickle then, which becomes a skops file in the background where skops can hold it.
+
+    Args:
+        lgb_model: a trained ``lightgbm.Booster``, or a fitted scikit-learn wrapper.
+        artifact_path: older name of `name`.
+        conda_env, code_paths, signature, input_example, pip_requirements, extra_pip_requirements,
+            metadata, serialization_format, skops_trusted_types: as for `save_model`.
+        registered_model_name, await_registration_for, model_id: need a model registry, which this
+            store has not yet.
+        params, tags, model_type, step: further facts about the model, kept in its metadata.
+        name: where the model goes below the run's artifacts; ``model`` by default.
+        run: the run; by default the active one, or a new one.
+
+    Raises:
+        MlflowException: the model cannot be saved; nothing is left of it then.
+    """
+    no_registry(registered_model_name=registered_model_name, model_id=model_id)
+    kept = package.facts(params=params, tags=tags, model_type=model_type, step=step)
+    extras = package.extras(
+        Model(), getattr(lgb_model, "predict", None), conda_env=conda_env, code_paths=code_paths,
+        signature=signature, input_example=input_example, pip_requirements=pip_requirements,
+        extra_pip_requirements=extra_pip_requirements, metadata={**(metadata or {}), **kept},
+    )  # fmt: skip
+    formats.check(serialization_format)
+    dump = _dump(lgb_model, serialization_format or formats.CLOUDPICKLE, skops_trusted_types)
+
+    def improve() -> Saved | None:
+        better = formats.safer(dump, skops_trusted_types)
+        return better and _saved(extras, better, lgb_model)
+
+    return log(
+        run,
+        name or artifact_path or "model",
+        extras.model,
+        lambda: _saved(extras, dump, lgb_model),
+        improve if serialization_format is None and dump.format != TEXT else None,
+    )
+
+
+def load_model(
+    model_uri: str | os.PathLike[str],
+    dst_path: str | os.PathLike[str] | None = None,
+    trusted: bool = False,
+) -> Any:
+    """Load a LightGBM model: a ``Booster``, or the scikit-learn wrapper that was saved.
+
+    Args:
+        model_uri: ``runs:/<run id>/<path>``, a local path, or a ``file:`` URI.
+        dst_path: an existing folder to copy the model into first.
+        trusted: load it even where loading runs code that the model holds.
+
+    Raises:
+        MlflowException: there is no such model; it cannot be read; or it is a pickle, or holds
+            types beyond LightGBM's, and was not signed by this user.
+    """
+    folder = local_path(model_uri, dst_path)
+    return _load(folder, Model.load(folder), trusted)
+
+
+def load_pyfunc(folder: Path, model: Model, trusted: bool) -> tuple[Any, Callable[..., Any]]:
+    """The model, and the function that predicts (see `flavors.pyfunc`)."""
+    native = _load(folder, model, trusted)
+    return native, lambda data, params: native.predict(data, **params)
+
+
+def _load(folder: Path, model: Model, trusted: bool) -> Any:
+    about = model.flavor("lightgbm")
+    data, trusted = package.read(folder, str(about.get("data", "model.lgb")), trusted)
+    if about.get("model_class", BOOSTER) != BOOSTER:
+        format = str(about.get("serialization_format", formats.CLOUDPICKLE))
+        return formats.load(folder, data, format, trusted, HARMLESS)
+    import lightgbm
+
+    text = data.decode("utf-8", "replace")
+    if LAST_LINES not in text:
+        raise MlflowException(f"LightGBM cannot read the model in '{folder}': it is incomplete.")
+    try:
+        return lightgbm.Booster(model_str=text)
+    except lightgbm.basic.LightGBMError as error:
+        raise MlflowException(f"LightGBM cannot read the model in '{folder}': {error}") from error
+
+
+def _dump(lgb_model: Any, format: str | None, allowed: Sequence[str] | None) -> formats.Dump:
+    """The model as one file: text of a booster, another format of a wrapper."""
+    import lightgbm
+
+    if isinstance(lgb_model, lightgbm.Booster):
+        text = lgb_model.model_to_string().encode()
+        return formats.Dump("model.lgb", text, TEXT, {"lightgbm"}, [])
+    if not isinstance(lgb_model, lightgbm.LGBMModel):
+        raise invalid(f"{type(lgb_model).__name__} is no LightGBM model that can be saved.")
+    return formats.dump(lgb_model, format, allowed)
+
+
+def _saved(extras: package.Extras, dump: formats.Dump, lgb_model: Any) -> Saved:
+    import lightgbm
+
+    kind = type(lgb_model)
+    about: dict[str, Any] = {
+        "data": dump.file,
+        "model_class": f"{kind.__module__}.{kind.__qualname__}",
+        "lgb_version": lightgbm.__version__,
+    }
+    needed = ["mlflow"]
+    if dump.format == TEXT:
+        about["model_class"] = BOOSTER
+    else:
+        about["serialization_format"] = dump.format
+        about["skops_trusted_types"] = dump.untrusted or None
+        needed += ["scikit-learn", *([dump.format] if dump.format != formats.PICKLE else [])]
+    found = environment.requirements({*dump.modules, "lightgbm"}, needed)
+    return package.complete(
+        extras, {dump.file: dump.data}, "lightgbm", about, {"data": dump.file}, found
+    )

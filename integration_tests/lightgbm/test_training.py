@@ -1,0 +1,433 @@
+"""What `train` and `cv` record, in every calling style; and what stays as it is."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+from sklearn import metrics as sklearn_metrics
+
+import autolog
+from integration_tests.sklearn.sklearn_runs import artifacts, only_run, runs
+from integration_tests.xgboost.boosted_data import CLASSES, TARGET, TRAIN, VALID, X, Y, curve
+
+PARAMS = {"objective": "binary", "metric": ["auc", "binary_logloss"], "seed": 3, "verbose": -1}
+QUIET = {"verbose": -1, "min_data_in_leaf": 5}
+# Old versions take early stopping, and where the results go, as arguments.
+OLD = "evals_result" in inspect.signature(lgb.train).parameters
+
+
+@pytest.fixture(autouse=True)
+def recording():
+    autolog.lightgbm.autolog()
+    yield
+    autolog.disable()
+
+
+def datasets(y=Y):
+    dtrain = lgb.Dataset(X[TRAIN], y[TRAIN])
+    return dtrain, lgb.Dataset(X[VALID], y[VALID], reference=dtrain)
+
+
+def test_a_training():
+    dtrain, valid = datasets()
+    result = {}
+    booster = lgb.train(
+        PARAMS, dtrain, 7, valid_sets=[dtrain, valid], valid_names=["train", "valid"],
+        callbacks=[lgb.record_evaluation(result)],
+    )  # fmt: skip
+    run = only_run()
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["mlflow.autologging"] == "lightgbm"
+    assert run.data.params.items() >= {
+        "objective": "binary", "metric": "['auc', 'binary_logloss']", "seed": "3",
+        "num_boost_round": "7", "keep_training_booster": "False",
+    }.items()  # fmt: skip
+    for data, found in result.items():
+        for metric, values in found.items():
+            assert curve(run, f"{data}-{metric}") == (list(range(7)), values)
+    assert len(run.data.metrics) == 4
+    assert artifacts(run) == {"model"} | {
+        f"feature_importance_{kind}.{ending}"
+        for kind in ("split", "gain") for ending in ("json", "png")
+    }  # fmt: skip
+    inputs = [(i.dataset.name, i.tags[0].value) for i in run.inputs.dataset_inputs]
+    assert inputs == [("dtrain", "train"), ("train", "eval"), ("valid", "eval")]
+    path = autolog.MlflowClient().download_artifacts(
+        run.info.run_id, "feature_importance_gain.json"
+    )
+    with open(path, encoding="utf-8") as file:
+        kept = json.load(file)
+    assert list(kept.values()) == booster.feature_importance("gain").tolist()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda p, d, v: lgb.train(p, d, 4, [v], ["v"]),
+        lambda p, d, v: lgb.train(
+            params=p, train_set=d, num_boost_round=4, valid_sets=[v], valid_names=["v"]
+        ),
+        lambda p, d, v: lgb.train(
+            train_set=d, valid_names="v", valid_sets=v, params=p, num_boost_round=4
+        ),
+        lambda p, d, v: lgb.engine.train(p, d, 4, valid_sets=[v], valid_names=["v"]),
+        lambda p, d, v: lgb.train(p | {"num_iterations": 4}, d, valid_sets=[v], valid_names=["v"]),
+    ],
+    ids=["positional", "keyword", "reordered", "module", "rounds among the params"],
+)
+def test_calling_styles(call):
+    call(PARAMS, *datasets())
+    run = only_run()
+    assert run.data.params["metric"] == "['auc', 'binary_logloss']"
+    assert curve(run, "v-auc")[0] == [0, 1, 2, 3]
+
+
+def test_eval_sets_without_names():
+    dtrain, valid = datasets()
+    lgb.train(PARAMS, dtrain, 2, valid_sets=[valid, dtrain])
+    assert {"valid_0-auc", "training-auc"} <= set(only_run().data.metrics)
+
+
+def noise():
+    random = np.random.RandomState(1)
+    return datasets(random.rand(300))
+
+
+@pytest.mark.parametrize("how", ["param", "callback", "never"])
+def test_early_stopping(how):
+    dtrain, valid = noise()
+    params = QUIET | {"metric": ["l1", "l2"]}
+    result = {}
+    callbacks = [lgb.record_evaluation(result)]
+    if how == "param":
+        params["early_stopping_round"] = 2
+    else:
+        callbacks.append(lgb.early_stopping(2 if how == "callback" else 100, verbose=False))
+    booster = lgb.train(
+        params, dtrain, 40, valid_sets=[dtrain, valid], valid_names=["a", "b"],
+        callbacks=callbacks,
+    )  # fmt: skip
+    run = only_run()
+    rounds, best = len(curve(run, "b-l2")[0]) - 1, booster.best_iteration
+    assert rounds == 40 if how == "never" else rounds < 40
+    assert run.data.metrics["stopped_iteration"] == rounds
+    assert run.data.metrics["best_iteration"] == best
+    for metric in ("l1", "l2"):
+        values = result["b"][metric]
+        steps, points = curve(run, f"b-{metric}")
+        assert steps == list(range(rounds + 1))
+        assert points == [*values, values[best - 1]]
+
+
+def test_without_early_stopping_nothing_is_repeated():
+    dtrain, valid = datasets()
+    lgb.train(PARAMS, dtrain, 4, valid_sets=[valid], valid_names=["v"])
+    run = only_run()
+    assert curve(run, "v-auc")[0] == [0, 1, 2, 3]
+    assert set(run.data.metrics) == {"v-auc", "v-binary_logloss"}
+
+
+@pytest.mark.parametrize("how", ["booster", "path"])
+def test_going_on_with_a_model(how, tmp_path):
+    dtrain, valid = datasets()
+    first = lgb.train(PARAMS, dtrain, 3, valid_sets=[valid], valid_names=["v"])
+    model = first
+    if how == "path":
+        model = str(tmp_path / "model.txt")
+        first.save_model(model)
+    dtrain, valid = datasets()
+    booster = lgb.train(
+        PARAMS, dtrain, 30, valid_sets=[valid], valid_names=["v"], init_model=model,
+        callbacks=[lgb.early_stopping(2, verbose=False)],
+    )  # fmt: skip
+    one, more = runs()
+    assert curve(one, "v-auc")[0] == [0, 1, 2]
+    steps, values = curve(more, "v-auc")
+    assert steps == list(range(3, 3 + len(steps)))
+    assert more.data.metrics["stopped_iteration"] == steps[-1]
+    best = more.data.metrics["best_iteration"]
+    assert best == booster.best_iteration
+    assert values[-1] == values[int(best) - 1 - 3]
+
+
+def test_several_trainings_in_a_run_of_the_user():
+    with autolog.start_run():
+        for leaves in (3, 5):
+            dtrain, valid = datasets()
+            lgb.train(PARAMS | {"num_leaves": leaves}, dtrain, 2, valid_sets=[valid])
+    run = only_run()
+    assert run.data.params["num_leaves"] == "3"
+    assert run.data.params["Booster-2.num_leaves"] == "5"
+    assert curve(run, "valid_0-auc")[0] == curve(run, "Booster-2.valid_0-auc")[0] == [0, 1]
+
+
+@pytest.mark.parametrize("stops", [False, True])
+def test_cross_validation(stops):
+    data = lgb.Dataset(X, np.random.RandomState(1).rand(300))
+    callbacks = [lgb.early_stopping(2, verbose=False)] if stops else None
+    result = lgb.cv(
+        QUIET | {"metric": ["l1", "l2"]}, data, 25, nfold=3, stratified=False, callbacks=callbacks
+    )
+    run = only_run()
+    assert run.data.params["nfold"] == "3"
+    assert [(i.dataset.name, i.tags[0].value) for i in run.inputs.dataset_inputs] == [
+        ("data", "train")
+    ]
+    prefix = "valid " if "valid l2-mean" in result else ""
+    for metric in ("l1", "l2"):
+        for ours, theirs in (("mean", "mean"), ("std", "stdv")):
+            kept = result[f"{prefix}{metric}-{theirs}"]
+            steps, values = curve(run, f"valid-{metric}-{ours}")
+            assert values[: len(kept)] == kept
+            if stops:
+                assert len(kept) < 25
+                assert values[-1] == kept[-1]
+                assert run.data.metrics["best_iteration"] == len(kept)
+                assert run.data.metrics["stopped_iteration"] == len(steps) - 1
+            else:
+                assert steps == list(range(25))
+    assert len(run.data.metrics) == (6 if stops else 4)
+
+
+def test_cross_validation_with_train_metrics_and_boosters():
+    lgb.cv(
+        PARAMS, lgb.Dataset(X, Y), 3, eval_train_metric=True, return_cvbooster=True,
+        callbacks=[lgb.early_stopping(5, verbose=False)],
+    )  # fmt: skip
+    run = only_run()
+    assert {"train-auc-mean", "valid-binary_logloss-std"} <= set(run.data.metrics)
+    assert "best_iteration" in run.data.metrics
+
+
+def test_objective_and_metric_of_the_user():
+    def squares(predicted, data):
+        return predicted - data.get_label(), np.ones_like(predicted)
+
+    def worst(predicted, data):
+        return "my worst", float(np.abs(predicted - data.get_label()).max()), False
+
+    dtrain, valid = datasets(TARGET)
+    params, more = QUIET | {"metric": "none"}, {}
+    if OLD:
+        more["fobj"] = squares
+    else:
+        params["objective"] = squares
+    lgb.train(params, dtrain, 3, valid_sets=[valid], valid_names=["v"], feval=worst, **more)
+    run = only_run()
+    assert curve(run, "v-my worst")[0] == [0, 1, 2]
+    assert run.data.params.get("objective", "squares") == "squares"
+
+
+def test_callbacks_of_the_user_keep_their_order_and_their_list():
+    called = []
+
+    def make(name):
+        def callback(env):
+            called.append((name, env.iteration))
+            if name == "b" and env.iteration == 2:
+                raise lgb.callback.EarlyStopException(1, env.evaluation_result_list)
+
+        return callback
+
+    callbacks = [make("a"), make("b"), make("c")]
+    given = list(callbacks)
+    dtrain, valid = datasets()
+    lgb.train(PARAMS, dtrain, 9, valid_sets=[valid], valid_names=["v"], callbacks=callbacks)
+    assert callbacks == given
+    assert [one.order for one in callbacks] == [-3, -2, -1]
+    assert called == [(n, e) for e in range(3) for n in "abc"][:-1]
+    assert curve(only_run(), "v-auc")[0] == [0, 1, 2, 3]  # the last is the best once more
+
+
+@pytest.mark.parametrize("error", [ValueError("at seven"), KeyboardInterrupt("by hand")])
+def test_an_objective_that_raises(error):
+    rounds = []
+
+    def objective(predicted, data):
+        if len(rounds) == 7:
+            raise error
+        rounds.append(1)
+        return predicted - data.get_label(), np.ones_like(predicted)
+
+    dtrain, valid = datasets(TARGET)
+    params = QUIET | {"metric": "l2"}
+    more = {"fobj": objective} if OLD else {}
+    if not OLD:
+        params["objective"] = objective
+    with pytest.raises(type(error), match=str(error)) as caught:
+        lgb.train(params, dtrain, 20, valid_sets=[valid], valid_names=["v"], **more)
+    assert caught.value is error
+    run = only_run()
+    assert run.info.status == "FAILED"
+    assert str(error) in run.data.tags["autolog.error"]
+    assert curve(run, "v-l2")[0] == list(range(7))
+    assert "model" not in artifacts(run)
+
+
+NAMES = ["a/b", "/a", "a//b", "../a", "a@5", "a-b", "with space", "ärger", "a,b", "", "名前"]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "a" * 300])
+def test_names_of_eval_sets(name):
+    dtrain, valid = datasets()
+    lgb.train(PARAMS | {"metric": "auc"}, dtrain, 2, valid_sets=[valid], valid_names=[name])
+    run = only_run()
+    (key,) = run.data.metrics
+    assert curve(run, key)[0] == [0, 1]
+    expected = {"a@5": "a_at_5-auc", "with space": "with space-auc", "a/b": "a/b-auc"}
+    assert key == expected.get(name, key)
+
+
+def test_two_eval_sets_of_one_name():
+    dtrain, valid = datasets()
+    other = lgb.Dataset(X[TRAIN][:50], Y[TRAIN][:50], reference=dtrain)
+    lgb.train(PARAMS, dtrain, 3, valid_sets=[valid, other], valid_names=["same", "same"])
+    run = only_run()
+    assert curve(run, "same-auc")[0] == curve(run, "same-2-auc")[0] == [0, 1, 2]
+    assert curve(run, "same-auc")[1] != curve(run, "same-2-auc")[1]
+
+
+def test_ranking_with_groups():
+    dtrain = lgb.Dataset(X, CLASSES, group=[100, 100, 100])
+    lgb.train(
+        QUIET | {"objective": "lambdarank", "metric": "ndcg", "eval_at": [2, 4]}, dtrain, 2,
+        valid_sets=[dtrain], valid_names=["t"],
+    )  # fmt: skip
+    assert set(only_run().data.metrics) == {"t-ndcg_at_2", "t-ndcg_at_4"}
+
+
+@pytest.mark.parametrize("sets", [None, []])
+def test_without_eval_sets(sets):
+    lgb.train(PARAMS, datasets()[0], 3, valid_sets=sets)
+    run = only_run()
+    assert run.data.metrics == {}
+    assert "model" in artifacts(run)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_odd_values(value):
+    dtrain, valid = datasets(TARGET)
+    lgb.train(
+        QUIET | {"metric": "none"}, dtrain, 3, valid_sets=[valid], valid_names=["v"],
+        feval=lambda predicted, data: ("odd", value, False),
+    )  # fmt: skip
+    steps, values = curve(only_run(), "v-odd")
+    assert steps == [0, 1, 2]
+    assert repr(values) == repr([value] * 3)
+
+
+def test_a_value_that_is_none(faults):
+    dtrain, valid = datasets(TARGET)
+    lgb.train(
+        QUIET | {"metric": "l2"}, dtrain, 1, valid_sets=[valid], valid_names=["v"],
+        feval=lambda predicted, data: ("odd", None, False),
+    )  # fmt: skip
+    assert set(only_run().data.metrics) == {"v-l2"}
+    faults.expect("which is not one number")
+
+
+def test_two_thousand_metrics():
+    dtrain, valid = datasets(TARGET)
+    many = [(f"m{i}", float(i), False) for i in range(2000)]
+    lgb.train(
+        QUIET | {"metric": "none"}, dtrain, 2, valid_sets=[valid], valid_names=["v"],
+        feval=lambda predicted, data: many,
+    )  # fmt: skip
+    metrics = only_run().data.metrics
+    assert len(metrics) == 2000
+    assert metrics["v-m1999"] == 1999.0
+
+
+def test_a_model_that_cannot_be_saved(monkeypatch, faults):
+    dtrain, _ = datasets()
+    from flavors import lightgbm
+
+    def refuse(*given):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(lightgbm, "_dump", refuse)
+    assert lgb.train(PARAMS, dtrain, 2).num_trees() == 2
+    run = only_run()
+    assert run.info.status == "FINISHED"
+    assert "model" not in artifacts(run)
+    faults.expect("disk full")
+
+
+def test_wrong_calls_raise_what_lightgbm_raises():
+    for call in (
+        lambda: lgb.train(),
+        lambda: lgb.train(PARAMS),
+        lambda: lgb.train(PARAMS, X),
+        lambda: lgb.train(PARAMS, datasets()[0], nonsense=1),
+        lambda: lgb.train(PARAMS | {"objective": "no such"}, datasets()[0]),
+        lambda: lgb.train(PARAMS, datasets()[0], valid_sets=["x"]),
+        lambda: lgb.train(PARAMS, datasets()[0], 0),
+    ):
+        autolog.disable()
+        with pytest.raises(Exception) as plain:  # noqa: PT011 (which one is the question)
+            call()
+        autolog.lightgbm.autolog()
+        with pytest.raises(type(plain.value)) as recorded:
+            call()
+        texts = {re.sub("0x[0-9a-f]+", "", str(one.value)) for one in (plain, recorded)}
+        assert len(texts) == 1
+
+
+KINDS = {
+    "array": lambda _: lgb.Dataset(X, Y),
+    "kept": lambda _: lgb.Dataset(X, label=Y, free_raw_data=False),
+    "float32": lambda _: lgb.Dataset(X.astype(np.float32), Y),
+    "sparse": lambda _: lgb.Dataset(scipy.sparse.csr_matrix(X), Y),
+    "frame": lambda _: lgb.Dataset(pd.DataFrame(X, columns=list("abcde")), pd.Series(Y)),
+    "categories": lambda _: lgb.Dataset(
+        pd.DataFrame({"a": X[:, 0], "b": pd.Categorical(CLASSES)}), Y
+    ),
+    "constructed": lambda _: lgb.Dataset(X, Y, params=QUIET).construct(),
+    "subset": lambda _: lgb.Dataset(X, Y, free_raw_data=False).subset(list(range(150))),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_kinds_of_data(kind, tmp_path):
+    autolog.lightgbm.autolog(log_input_examples=True)
+    booster = lgb.train(QUIET, KINDS[kind](tmp_path), 2)
+    run = only_run()
+    (given,) = run.inputs.dataset_inputs
+    assert given.dataset.name == "dataset"
+    if kind != "subset":
+        assert "300" in given.dataset.profile
+    loaded = autolog.lightgbm.load_model(f"runs:/{run.info.run_id}/model")
+    assert loaded.model_to_string() == booster.model_to_string()
+
+
+def test_a_file(tmp_path):
+    path = tmp_path / "data.csv"
+    np.savetxt(path, np.column_stack([Y, X]), delimiter=",")
+    lgb.train(QUIET, lgb.Dataset(str(path)), 2)
+    run = only_run()
+    assert run.info.status == "FINISHED"
+    assert "model" in artifacts(run)
+
+
+def test_metrics_after_training():
+    autolog.autolog()
+    booster = lgb.train(PARAMS, datasets()[0], 3)
+    X_valid = X[VALID]
+    value = sklearn_metrics.roc_auc_score(Y[VALID], booster.predict(X_valid))
+    assert only_run().data.metrics["roc_auc_score_X_valid"] == value
+
+
+def test_options_that_leave_things_out():
+    autolog.lightgbm.autolog(log_models=False, log_datasets=False, extra_tags={"team": "a"})
+    lgb.train(PARAMS, datasets()[0], 2)
+    run = only_run()
+    assert "model" not in artifacts(run)
+    assert run.inputs.dataset_inputs == []
+    assert run.data.tags["team"] == "a"
