@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from autolog.engine.hook import Hook
+from autolog.engine.hook import Hook, unseen
 from autolog.engine.session import Session, current, excluded, silent_process
 
 TYPE_CHECKING = False
@@ -130,11 +130,24 @@ class Call:
     @property
     def caller(self) -> FrameType:
         """The frame of the user's code that made the call."""
-        frame = sys._getframe(1)
+        return self._frame_outside("autolog", "wrapt", self._package)
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether the framework's own code made the call, as a step of something else."""
+        frame = self._frame_outside("autolog", "wrapt")
+        return _package(frame) == self._package
+
+    @property
+    def _package(self) -> str:
+        return self._site.hook.module.partition(".")[0]
+
+    def _frame_outside(self, *packages: str) -> FrameType:
+        """The innermost frame around the call that belongs to none of these."""
+        frame = sys._getframe(2)
         while frame.f_back and frame.f_code is not Recording.intercept.__code__:
             frame = frame.f_back  # the handler, and what it called
-        inside = ("autolog", "wrapt", self._site.hook.module.partition(".")[0])
-        while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in inside:
+        while frame.f_back and _package(frame) in packages:
             frame = frame.f_back
         return frame
 
@@ -184,6 +197,7 @@ class Recording(Hook):
         """Whether the framework's version may be patched."""
         return self.framework.admitted()
 
+    @unseen
     def intercept(
         self, site: Site, wrapped: Callable[..., Any], instance: Any,
         args: tuple[Any, ...], kwargs: dict[str, Any],
@@ -233,6 +247,10 @@ class Recording(Hook):
         hook = call._site.hook if call is not None else None
         is_part = isinstance(hook, Recording) and hook.handler is self.part_of
         return call if is_part else None
+
+
+def _package(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def _before(

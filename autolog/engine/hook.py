@@ -18,15 +18,30 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from importlib.abc import Loader
     from types import ModuleType
-    from typing import Any
+    from typing import Any, TypeVar
 
     from autolog.engine.patch import Site
+
+    F = TypeVar("F", bound=Callable[..., Any])
 
 # Held while patches change. No module of a framework may be imported under it: its import may
 # be waiting, in another thread, for this lock.
 lock: Any = RLock()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lock._at_fork_reinit)
+
+
+def unseen(function: F) -> F:
+    """Make Python pass over the function when it says which line a warning is about.
+
+    A warning names the caller of the function that gives it, so many frames up. Ours in between
+    would be named instead, and one warning for each line of the user's become one in all. Python
+    passes over the frames of its import system, which it knows by the name of their file.
+    """
+    ours: Any = function
+    code = ours.__code__
+    ours.__code__ = code.replace(co_filename=f"{code.co_filename} (importlib._bootstrap)")
+    return function
 
 
 class Hook:

@@ -21,7 +21,7 @@ from typing import Any
 import wrapt
 
 from autolog.engine import guard
-from autolog.engine.hook import Hook, lock
+from autolog.engine.hook import Hook, lock, unseen
 
 # Layers between the attribute and ours that we look through, at most.
 DEPTH = 50
@@ -46,6 +46,7 @@ class Site:
         """The hook's layer around a function or descriptor."""
         hook, intercept = self.hook, self.hook.intercept
 
+        @unseen
         def call(
             wrapped: Callable[..., Any],
             instance: Any,

@@ -7,7 +7,7 @@ import sys
 from contextvars import ContextVar
 
 from autolog.engine.guard import guarded
-from autolog.engine.hook import Hook
+from autolog.engine.hook import Hook, unseen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -179,6 +179,7 @@ class Carried:
 class TaskHook(Hook):
     """Stands in for ``joblib.Parallel.__call__``: its tasks belong to the call that makes it."""
 
+    @unseen
     def intercept(
         self, site: Site, wrapped: Callable[..., Any], instance: Any,
         args: tuple[Any, ...], kwargs: dict[str, Any],

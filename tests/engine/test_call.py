@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -148,12 +149,45 @@ def test_caller_is_the_users_code_though_the_framework_calls_itself(toy: Toy) ->
 
     @toy.on("train", "toylib.training")
     def train(call: Any) -> Iterator[None]:
-        seen.append(call.caller.f_code.co_name)
+        seen.append((call.caller.f_code.co_name, call.is_internal))
         yield
 
     toy.autolog()
     toy.load("toylib.deep").outer()
-    assert seen == ["test_caller_is_the_users_code_though_the_framework_calls_itself"]
+    toy.load("toylib").train({})
+    here = "test_caller_is_the_users_code_though_the_framework_calls_itself"
+    assert seen == [(here, True), (here, False)]
+
+
+def test_a_warning_names_the_line_that_it_named_without_us(toy: Toy) -> None:
+    toy.write(
+        "toylib.warner",
+        """
+        import warnings
+        class Base:
+            def fit(self):
+                warnings.warn("careful", stacklevel=2)
+        class Child(Base):
+            def fit(self):
+                super().fit()
+                warnings.warn("really", stacklevel=2)
+        """,
+    )
+
+    @toy.on("Base.fit", "toylib.warner", subclasses=True)
+    def fit(call: Any) -> Iterator[None]:
+        yield
+
+    def named() -> list[tuple[str, int]]:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            toy.load("toylib.warner").Child().fit()
+        return [(one.filename, one.lineno) for one in caught]
+
+    without = named()
+    toy.autolog()
+    assert named() == without
+    assert without[1][0] == __file__
 
 
 def test_replace_and_append_leave_the_users_objects_alone(toy: Toy) -> None:
