@@ -19,7 +19,7 @@ EXTRAS: dict[str, list[str]] = PYPROJECT["project"]["optional-dependencies"]
 FRAMEWORKS = [name for name, needed in EXTRAS.items() if "<" in "".join(needed)]
 STORES = ("s3", "gcs", "azure", "sftp", "hdfs")
 # Frameworks that are recorded by MLflow and by us, and compared.
-BESIDE_MLFLOW = "sklearn,xgboost,lightgbm"
+BESIDE_MLFLOW = "sklearn,xgboost,lightgbm,statsmodels"
 PACKAGES = ("core_client", "flavors", "autolog")
 
 nox.needs_version = ">=2024.10.9"

@@ -1,0 +1,26 @@
+"""What was recorded, for tests of any framework."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import autolog
+from core_client import background
+from core_client.client import Client
+
+
+def runs() -> list[Any]:
+    """All runs, the oldest first."""
+    background.wait()
+    return list(reversed(autolog.search_runs(search_all_experiments=True, output_format="list")))
+
+
+def only_run() -> Any:
+    """The one run that there is."""
+    (run,) = runs()
+    return run
+
+
+def artifacts(run: Any, path: str | None = None) -> set[str]:
+    """Paths of a run's artifacts, one level deep."""
+    return {file.path for file in Client().list_artifacts(run.info.run_id, path)}

@@ -1,0 +1,10 @@
+"""What statsmodels says to its users about the small fits here is not looked at."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        item.add_marker(pytest.mark.filterwarnings("ignore"))
