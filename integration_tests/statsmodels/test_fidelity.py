@@ -16,7 +16,6 @@ from autolog.statsmodels.snapshot import snapshot
 from core_client import background
 from integration_tests.statsmodels.models import MODELS, UNSAVEABLE, X, above, counts, y
 
-
 # A GLM pickles memory that it never wrote to, a sampler draws where no seed reaches.
 CHANGING = {
     **dict.fromkeys(("glm", "glm by formula", "glm constrained", "gam", "gee"), ("pickle",)),
