@@ -1,0 +1,64 @@
+"""The same fits under MLflow and under autolog: all that MLflow records is recorded here."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from integration_tests.mlflow.statsmodels_scripts import SCRIPTS
+
+SCRIPT = Path(__file__).with_name("statsmodels_scripts.py")
+ROOT = SCRIPT.parents[2]
+INFINITE = 1.7976931348623157e308  # what MLflow's database makes of infinity
+FAILS_UNDER_MLFLOW = "vector_autoregression"  # its summary has another form than MLflow expects
+NOT_A_VALUE = "<class 'inspect._empty'>"  # what MLflow takes for the value of `**kwargs`
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    """What MLflow recorded, and what autolog did."""
+    found = []
+    for tracker in ("mlflow", "autolog"):
+        folder = tmp_path_factory.mktemp(tracker)
+        subprocess.run(
+            [sys.executable, "-W", "ignore", SCRIPT, tracker, folder / "record.json"],
+            cwd=folder,
+            env=os.environ
+            | {
+                "PYTHONPATH": str(ROOT),
+                "AUTOLOG_HOME": str(folder / "home"),
+                "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+            },
+            check=True,
+        )
+        found.append(json.loads((folder / "record.json").read_text()))
+    return found
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_all_that_mlflow_records(records, script):
+    theirs, ours = (record[script] for record in records)
+    assert len(ours) == len(theirs) == (2 if script == "two_fits" else 1)
+    for run, twin in zip(theirs, ours, strict=True):
+        assert twin["status"] == "FINISHED"
+        assert run["status"] == ("FAILED" if script == FAILS_UNDER_MLFLOW else "FINISHED")
+        assert twin["tags"]["mlflow.autologging"] == run["tags"]["mlflow.autologging"]
+        params = {key: text for key, text in run["params"].items() if text != NOT_A_VALUE}
+        assert twin["params"].items() >= params.items()
+        assert NOT_A_VALUE not in twin["params"].values()
+        assert twin["metrics"].keys() >= run["metrics"].keys()
+        for key, value in run["metrics"].items():
+            mine = twin["metrics"][key]
+            same = mine == pytest.approx(value, rel=1e-12, nan_ok=True)
+            assert same or (math.isinf(mine) and abs(value) == INFINITE), key
+        assert set(twin["artifacts"]) >= set(run["artifacts"])
+        assert "model_summary.json" in twin["artifacts"] or script == "smoothing"
+        assert twin["inputs"] == 1
+    if "formula" in script:
+        assert "~" in ours[0]["params"]["formula"]
