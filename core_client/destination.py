@@ -19,7 +19,7 @@ from core_client.exceptions import MlflowException, invalid, missing
 from core_client.settings import absolute, mode, scratch, without_password
 from core_client.spool import Spool
 from core_client.stores import check_uri, is_near, is_server, open_store
-from core_client.stores.base import Store
+from core_client.stores.base import Store, no_registry
 
 # Seconds that a server may take to name a run: one that the user starts by hand, and one that a
 # training call opens, which is not to be slowed.
@@ -115,6 +115,11 @@ class Destination:
     def started(self, run_id: str) -> RunInfo | None:
         """The same without a look at the server: None if it has not named the run yet."""
         return self._store.started(run_id) if self._store else None
+
+    def check_registry(self) -> None:
+        """Raise MlflowException FEATURE_DISABLED if models cannot be registered there."""
+        if not is_server(self.uri):
+            raise no_registry(self.uri)
 
     def known_experiment(self, experiment_id: str) -> Experiment | None:
         """The same without a look at the store."""

@@ -164,6 +164,19 @@ class Experiment(msgspec.Struct, frozen=True):
         return display.shown(display.experiment, self)
 
 
+class ModelVersion(msgspec.Struct, frozen=True):
+    """A model under a registered name; versions are numbered from 1."""
+
+    name: str
+    version: str
+    source: str
+    run_id: str
+    status: str
+    current_stage: str
+    aliases: list[str] = []
+    tags: dict[str, str] = {}
+
+
 class FileInfo(msgspec.Struct, frozen=True):
     """One artifact: path relative to the run's artifact root, size in bytes (None for folders)."""
 

@@ -52,6 +52,16 @@ class Files(msgspec.Struct, tag="f", array_like=True):
     replaces: str = ""
 
 
+class ModelRegistered(msgspec.Struct, tag="mr", array_like=True):
+    """The model in a folder of the run's artifacts becomes a version of a registered name; a
+    second time is no news. Only for stores that have a model registry."""
+
+    run_id: str
+    name: str
+    artifact_path: str
+    tags: dict[str, str]
+
+
 class RunStarted(msgspec.Struct, tag="r", array_like=True):
     """A new run. `experiment_id` may be empty: then `experiment_name` says where it belongs, and
     the store creates that experiment if it has to. An empty `artifact_uri` is filled in by the
@@ -134,7 +144,7 @@ class ExperimentRestored(msgspec.Struct, tag="e*", array_like=True):
 
 
 Event = Union[
-    Metrics, Params, Tags, TagDeleted, Inputs, Files,
+    Metrics, Params, Tags, TagDeleted, Inputs, Files, ModelRegistered,
     RunStarted, RunResumed, RunInherited, RunEnded, RunRenamed, RunDeleted, RunRestored,
     ExperimentCreated, ExperimentRenamed, ExperimentTagged, ExperimentDeleted, ExperimentRestored,
 ]  # fmt: skip

@@ -35,6 +35,7 @@ from core_client.entities import (
 from core_client.events import (
     Inputs,
     Metrics,
+    ModelRegistered,
     Params,
     RunEnded,
     RunResumed,
@@ -45,6 +46,7 @@ from core_client.events import (
     writable,
 )
 from core_client.exceptions import invalid
+from core_client.paths import safe_relative
 from core_client.run_files import RunFiles
 
 PARENT = "mlflow.parentRunId"
@@ -280,6 +282,30 @@ class ActiveRun(RunFiles):
                     "log_input for a dataset alone."
                 )
         self._append(encode(Inputs(self._id, list(datasets))) + b"\n")
+
+    def check_registry(self) -> None:
+        """Raise MlflowException FEATURE_DISABLED if models cannot be registered there."""
+        self._destination.check_registry()
+
+    def register_model(
+        self, name: str, artifact_path: str = "model", tags: Mapping[str, Any] | None = None
+    ) -> None:
+        """Make the model in a folder of the run's artifacts a version of a registered name.
+
+        Args:
+            name: the registered model, created if there is none.
+            artifact_path: the model's folder.
+            tags: notes on the version.
+
+        Raises:
+            MlflowException: FEATURE_DISABLED: the store is not a server, which alone has names.
+        """
+        self.check_registry()
+        notes = {check_key(key, "tag"): tag_value(text, key) for key, text in (tags or {}).items()}
+        path = safe_relative(artifact_path)
+        self._append(
+            encode(ModelRegistered(self._id, check_key(name, "model"), path, notes)) + b"\n"
+        )
 
     def end(self, status: str = RunStatus.FINISHED, end_time: int | None = None) -> None:
         """The run is over; what it recorded is on the disk when this returns.

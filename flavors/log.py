@@ -37,12 +37,12 @@ class Saved(NamedTuple):
 
 
 def no_registry(**asked: Any) -> None:
-    """Refuse arguments that need a model registry."""
+    """Refuse arguments that name what models cannot be written to yet."""
     for name, value in asked.items():
         if value is not None:
             raise MlflowException(
-                f"{name}={value!r} needs a model registry, and this store has none yet. Log the "
-                "model without it; 'runs:/<run id>/<name>' loads it.",
+                f"{name}={value!r} cannot be written to yet. Log the model without it; "
+                "'runs:/<run id>/<name>' loads it.",
                 "FEATURE_DISABLED",
             )
 
@@ -53,6 +53,7 @@ def log(
     model: Model,
     save: Callable[[], Saved],
     improve: Callable[[], Saved | None] | None = None,
+    registered_name: str | None = None,
 ) -> ModelInfo:
     """Write a model into a run.
 
@@ -62,17 +63,25 @@ def log(
         model: the description; it learns where it is.
         save: makes the files, at once.
         improve: makes better files, in the background; None leaves the first ones.
+        registered_name: the registered model that this becomes a version of.
+
+    Raises:
+        MlflowException: it cannot be saved or, FEATURE_DISABLED, not be registered.
     """
     if run is None:
         from core_client.fluent import active_run, start_run
 
         run = active_run() or start_run()
+    if registered_name is not None:
+        run.check_registry()
     model.run_id, model.artifact_path = run.run_id, name
     saved = save()
     artifacts = run.artifacts
     with artifacts.folder(name) as folder:
         saved.write(folder)
     _note(run, saved.model)
+    if registered_name is not None:
+        run.register_model(registered_name, name)
     if improve is not None:
         _newest[run.run_id, name] = model.model_uuid
         background.submit(_replace, artifacts, run.run_id, name, model.model_uuid, improve)

@@ -110,8 +110,9 @@ def log_model(
         conda_env, code_paths, serialization_format, signature, input_example, pip_requirements,
             extra_pip_requirements, pyfunc_predict_fn, metadata, skops_trusted_types: as for
             `save_model`.
-        registered_model_name, await_registration_for, model_id: need a model registry, which this
-            store has not yet.
+        registered_model_name: make it a version of that registered model, on a server.
+        await_registration_for: accepted for MLflow's sake.
+        model_id: a logged model of MLflow 3, which cannot be written to yet.
         params, tags, model_type, step: further facts about the model, kept in its metadata.
         name: where the model goes below the run's artifacts; ``model`` by default.
         run: the run; by default the active one, or a new one.
@@ -119,7 +120,7 @@ def log_model(
     Raises:
         MlflowException: the model cannot be saved; nothing is left of it then.
     """
-    no_registry(registered_model_name=registered_model_name, model_id=model_id)
+    no_registry(model_id=model_id)
     formats.check(serialization_format)
     kept = package.facts(params=params, tags=tags, model_type=model_type, step=step)
     predict = _predict_method(sk_model, pyfunc_predict_fn)
@@ -144,6 +145,7 @@ def log_model(
         extras.model,
         lambda: _saved(extras, dump, name_of_predict),
         improve if serialization_format is None else None,
+        registered_model_name,
     )
 
 

@@ -6,10 +6,11 @@ import os
 import re
 import shutil
 from pathlib import Path
+from urllib.parse import unquote
 
 from core_client import settings
 from core_client.artifacts import open_artifact
-from core_client.exceptions import MlflowException, invalid, missing
+from core_client.exceptions import invalid, missing
 from core_client.paths import safe_relative
 
 
@@ -19,7 +20,8 @@ def local_path(
     """The local folder of a saved model.
 
     Args:
-        model_uri: ``runs:/<run id>/<path>``, a local path, or a URI such as ``s3://bucket/path``.
+        model_uri: ``runs:/<run id>/<path>``, ``models:/<name>/<version>``,
+            ``models:/<name>@<alias>``, a local path, or a URI such as ``s3://bucket/path``.
         dst_path: an existing folder to copy the model into.
 
     Raises:
@@ -47,13 +49,29 @@ def _resolve(uri: str) -> Path:
     if kind == "runs":
         return _in_run(uri)
     if kind == "models":
-        raise MlflowException(
-            f"'{uri}' asks for a model registry, and this store has none yet. "
-            "Use 'runs:/<run id>/<path>' or the path of the model's folder.",
-            "FEATURE_DISABLED",
-        )
+        uri = _registered(uri)
+        if uri.startswith("models:"):  # MLflow 3 names a version's logged model
+            uri = _registered(uri)
     artifacts, name = open_artifact(uri, settings.tracking_uri())
     return artifacts.local(name)
+
+
+def _registered(uri: str) -> str:
+    """The artifact URI that a model's name stands for."""
+    from core_client.destination import destination
+
+    where = destination(settings.tracking_uri())
+    store = where.current()
+    where.outbox.flush()  # the version's files may be on their way
+    if parts := re.fullmatch(r"models:/+(m-[^/@?#]+)", uri):
+        return store.logged_model_source(parts[1])
+    parts = re.fullmatch(r"models:/+([^/@]+)(?:/([^/@]+)|(@[^/@]+))", uri)
+    if parts is None:
+        raise invalid(
+            f"'{uri}' is no model URI: 'models:/<name>/<version>', 'models:/<name>@<alias>' or "
+            "'models:/<model id>' is expected."
+        )
+    return store.model_source(unquote(parts[1]), parts[2] or parts[3])
 
 
 def _in_run(uri: str) -> Path:

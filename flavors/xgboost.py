@@ -94,8 +94,9 @@ def log_model(
         artifact_path: older name of `name`.
         conda_env, code_paths, signature, input_example, pip_requirements, extra_pip_requirements,
             model_format, metadata: as for `save_model`.
-        registered_model_name, await_registration_for, model_id: need a model registry, which this
-            store has not yet.
+        registered_model_name: make it a version of that registered model, on a server.
+        await_registration_for: accepted for MLflow's sake.
+        model_id: a logged model of MLflow 3, which cannot be written to yet.
         params, tags, model_type, step: further facts about the model, kept in its metadata.
         name: where the model goes below the run's artifacts; ``model`` by default.
         run: the run; by default the active one, or a new one.
@@ -103,7 +104,7 @@ def log_model(
     Raises:
         MlflowException: the model cannot be saved; nothing is left of it then.
     """
-    no_registry(registered_model_name=registered_model_name, model_id=model_id)
+    no_registry(model_id=model_id)
     kept = package.facts(params=params, tags=tags, model_type=model_type, step=step)
     extras = package.extras(
         Model(), _predictor(xgb_model), conda_env=conda_env, code_paths=code_paths,
@@ -111,7 +112,13 @@ def log_model(
         extra_pip_requirements=extra_pip_requirements, metadata={**(metadata or {}), **kept},
     )  # fmt: skip
     folder = name or artifact_path or "model"
-    return log(run, folder, extras.model, lambda: _saved(extras, xgb_model, model_format))
+    return log(
+        run,
+        folder,
+        extras.model,
+        lambda: _saved(extras, xgb_model, model_format),
+        registered_name=registered_model_name,
+    )
 
 
 def load_model(

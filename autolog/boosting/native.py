@@ -75,7 +75,7 @@ class Native:
                 input_example=example if options.log_input_examples else None,
                 **how,
             )
-            self.run.explain_no_registry(options.registered_model_name)
+            self.run.register_model(options.registered_model_name)
         sources.register(booster, self.run, "Booster", self.data, self.name)
 
     def _described(self, data: Any, name: str, context: str) -> Any:

@@ -71,7 +71,7 @@ class Fit:
                 input_example=example if options.log_input_examples else None,
                 **how,
             )
-            self.run.explain_no_registry(options.registered_model_name)
+            self.run.register_model(options.registered_model_name)
 
     def _part(self, what: str) -> guarded:
         return guarded(f"{self.framework}: {what}", lambda: self.run.name, self.run.silent)

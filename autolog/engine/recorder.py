@@ -12,6 +12,7 @@ from typing import Any
 from autolog.engine import guard
 from core_client import background
 from core_client.entities import DatasetInput
+from core_client.exceptions import MlflowException
 from core_client.run import ActiveRun
 from core_client.settings import MAX_KEY
 
@@ -168,12 +169,21 @@ class Recorder:
             save = import_module(f"flavors.{flavor}").log_model
             save(model, name=self.prefix + name, run=self.run, **how)
 
-    def explain_no_registry(self, registered_model_name: str | None) -> None:
-        """Say that a model is not registered, if its name for the registry was given."""
-        if registered_model_name is not None:
+    def register_model(self, registered_name: str | None, name: str = "model") -> None:
+        """Make a logged model a version of a registered name; say so where there are no names.
+
+        Args:
+            registered_name: None if the user asked for none.
+            name: the model's folder.
+        """
+        if registered_name is None:
+            return
+        try:
+            self.run.register_model(registered_name, self.prefix + name)
+        except MlflowException as error:
             guard.notice(
-                "autolog: the model is recorded in its run and not registered as "
-                f"'{registered_model_name}': this store has no model registry yet.",
+                f"autolog: the model is in its run, but not registered as '{registered_name}'. "
+                f"{error}",
                 self.silent,
             )
 

@@ -195,7 +195,7 @@ class Training:
                 signature=signature,
                 input_example=example if self.options.log_input_examples else None,
             )
-        self.run.explain_no_registry(self.options.registered_model_name)
+        self.run.register_model(self.options.registered_model_name)
 
     def _signature(self, example: Any, outcome: Outcome | None) -> Any:
         from flavors.signature import infer_signature

@@ -35,6 +35,7 @@ from core_client.fluent.logging import (
     set_tag,
     set_tags,
 )
+from core_client.fluent.models import register_model
 from core_client.fluent.runs import (
     delete_run,
     end_run,
@@ -54,7 +55,7 @@ __all__ = [
     "get_parent_run", "get_run", "get_tracking_uri", "last_active_run", "load_table",
     "log_artifact", "log_artifacts", "log_batch", "log_dict", "log_figure", "log_image",
     "log_input", "log_inputs", "log_metric", "log_metrics", "log_param", "log_params", "log_table",
-    "log_text", "restore_experiment", "search_experiments", "search_runs", "set_experiment",
+    "log_text", "register_model", "restore_experiment", "search_experiments", "search_runs", "set_experiment",
     "set_experiment_tag", "set_experiment_tags", "set_tag", "set_tags", "set_tracking_uri",
     "start_run",
 ]  # fmt: skip

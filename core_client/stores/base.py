@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from core_client.entities import Experiment, Metric, PagedList, Run, RunInfo, ViewType
+from core_client.entities import Experiment, Metric, ModelVersion, PagedList, Run, RunInfo, ViewType
 from core_client.events import Event
 from core_client.exceptions import MlflowException
 from core_client.settings import without_password
@@ -21,6 +21,15 @@ class Refused(Exception):
     def __init__(self, reasons: list[tuple[Event, str]]) -> None:
         super().__init__("; ".join(reason for _, reason in reasons))
         self.reasons = reasons
+
+
+def no_registry(uri: str) -> MlflowException:
+    """The error for stores that give models no names."""
+    return MlflowException(
+        f"Models are registered on tracking servers only, and '{without_password(uri)}' is none. "
+        "Without a name, 'runs:/<run id>/<path>' loads a model.",
+        "FEATURE_DISABLED",
+    )
 
 
 class Store(ABC):
@@ -101,6 +110,18 @@ class Store(ABC):
         """Take deleted runs away for good; those that are not deleted stay. Not their files."""
         if run_ids:
             self.deleted_runs(0)
+
+    def model_versions(self, name: str) -> list[ModelVersion]:
+        """The versions of a registered model, the newest first; none of an unknown name."""
+        raise no_registry(self.uri)
+
+    def model_source(self, name: str, which: str) -> str:
+        """The artifact URI of a version: ``which`` is a number, ``@alias``, ``latest`` or a stage."""
+        raise no_registry(self.uri)
+
+    def logged_model_source(self, model_id: str) -> str:
+        """The artifact URI of a logged model (``m-…``) of MLflow 3."""
+        raise no_registry(self.uri)
 
     @abstractmethod
     def close(self) -> None:

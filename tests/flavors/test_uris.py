@@ -55,8 +55,8 @@ def test_paths_and_file_uris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("uri", "message"),
     [
-        ("models:/m-1", "model registry"),
-        ("models:/name/Production", "model registry"),
+        ("models:/m-1", "tracking servers only"),
+        ("models:/name/Production", "tracking servers only"),
         ("runs:/abc", "is expected"),
         ("runs:model", "is expected"),
         ("https://host/model", "no kind of artifact store"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from core_client.entities import Experiment, Metric, PagedList, Run, RunInfo, ViewType
+from core_client.entities import Experiment, Metric, ModelVersion, PagedList, Run, RunInfo, ViewType
 from core_client.events import Event
 from core_client.exceptions import invalid, missing
 from core_client.http import Http
@@ -123,6 +123,15 @@ class RestStore(Store):
             page_token=page_token or "",
         )
         return PagedList([one.entity() for one in page.experiments], page.next_page_token or None)
+
+    def model_versions(self, name: str) -> list[ModelVersion]:
+        return self._writer.registry.versions(name)
+
+    def model_source(self, name: str, which: str) -> str:
+        return self._writer.registry.source(name, which)
+
+    def logged_model_source(self, model_id: str) -> str:
+        return self._writer.registry.logged(model_id)
 
     def close(self) -> None:
         self._api.http.close()

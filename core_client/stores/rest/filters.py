@@ -28,6 +28,12 @@ def order_texts(orders: Sequence[Order]) -> list[str]:
     ]
 
 
+def quoted(text: str) -> str:
+    """A text as it stands in a filter."""
+    mark = '"' if "'" in text else "'"
+    return f"{mark}{text}{mark}"
+
+
 def _field(kind: str, key: str) -> str:
     if kind in ("attribute", "dataset"):
         return f"{_PREFIXES[kind]}.{key}"
@@ -39,8 +45,7 @@ def _value(value: Value) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        mark = '"' if "'" in value else "'"
-        return f"{mark}{value}{mark}"
+        return quoted(value)
     if isinstance(value, tuple):
         return f"({', '.join(map(_value, value))})"
     return repr(value)

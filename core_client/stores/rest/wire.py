@@ -12,6 +12,7 @@ from core_client.entities import (
     Experiment,
     LifecycleStage,
     Metric,
+    ModelVersion,
     Run,
     RunData,
     RunInfo,
@@ -155,6 +156,55 @@ class Created(msgspec.Struct):
     """The id of a new experiment."""
 
     experiment_id: str
+
+
+class VersionMessage(msgspec.Struct):
+    """A version of a registered model."""
+
+    name: str
+    version: str
+    source: str = ""
+    run_id: str = ""
+    status: str = ""
+    current_stage: str = ""
+    aliases: list[str] = []
+    tags: list[Pair] = []
+
+    def entity(self) -> ModelVersion:
+        """The same for users."""
+        tags = {tag.key: tag.value for tag in self.tags}
+        values = {**msgspec.structs.asdict(self), "tags": tags}
+        return ModelVersion(**values)
+
+
+class OneVersion(msgspec.Struct):
+    """The answer to a question for a version."""
+
+    model_version: VersionMessage
+
+
+class Versions(msgspec.Struct):
+    """Versions that were searched for."""
+
+    model_versions: list[VersionMessage] = []
+
+
+class Place(msgspec.Struct):
+    """Where files are."""
+
+    artifact_uri: str
+
+
+class LoggedModel(msgspec.Struct):
+    """A logged model of MLflow 3."""
+
+    info: Place
+
+
+class OneLoggedModel(msgspec.Struct):
+    """The answer to a question for a logged model."""
+
+    model: LoggedModel
 
 
 class Nothing(msgspec.Struct):

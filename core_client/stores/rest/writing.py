@@ -22,6 +22,7 @@ from core_client.stores.rest import wire
 from core_client.stores.rest.api import Api, lasting
 from core_client.stores.rest.experiment import Experiments
 from core_client.stores.rest.ids import RunIds
+from core_client.stores.rest.registry import Registry
 from core_client.stores.rest.start import Starter
 from core_client.stores.values import Unfit, check, short
 
@@ -66,13 +67,22 @@ class Batch:
         ids: which run of the server an id stands for.
         starter: begins runs.
         experiments: creates and changes experiments.
+        registry: gives models names.
     """
 
-    def __init__(self, api: Api, ids: RunIds, starter: Starter, experiments: Experiments) -> None:
+    def __init__(
+        self,
+        api: Api,
+        ids: RunIds,
+        starter: Starter,
+        experiments: Experiments,
+        registry: Registry,
+    ) -> None:
         self.api = api
         self.ids = ids
         self.starter = starter
         self.experiments = experiments
+        self.registry = registry
         self.refused: Refusals = []
         self.values: dict[str, _Values] = {}
 
@@ -249,6 +259,9 @@ class Batch:
     def log_inputs(self, event: events.Inputs) -> None:
         self.change(event, "runs/log-inputs", datasets=wire.inputs(event.datasets))
 
+    def model_registered(self, event: events.ModelRegistered) -> None:
+        self.registry.register(event)
+
     # Experiments
 
     def on_experiment(self, event: Any) -> None:
@@ -273,10 +286,12 @@ class Writer:
         self._api = api
         self._experiments = Experiments(api)
         self._starter = Starter(api, self.ids, self._experiments)
+        self.registry = Registry(api, self.ids)
 
     def write(self, batch: Sequence[Event]) -> Refusals:
         """Write a batch; what can never be written is left out and returned with the reason."""
-        return Batch(self._api, self.ids, self._starter, self._experiments).write(batch)
+        parts = self._api, self.ids, self._starter, self._experiments, self.registry
+        return Batch(*parts).write(batch)
 
     def started(self, run_id: str) -> RunInfo | None:
         """What the server made of a run that this process has just begun."""
@@ -316,6 +331,7 @@ _HANDLERS: dict[type, Callable[[Batch, Any], None]] = {
     events.Tags: Batch.set_tags,
     events.TagDeleted: Batch.delete_tag,
     events.Inputs: Batch.log_inputs,
+    events.ModelRegistered: Batch.model_registered,
     events.RunStarted: Batch.run_started,
     events.RunResumed: Batch.run_resumed,
     events.RunEnded: Batch.run_ended,
