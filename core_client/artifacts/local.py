@@ -15,6 +15,7 @@ from core_client.entities import FileInfo
 from core_client.exceptions import invalid, missing
 from core_client.exchange import exchange
 from core_client.paths import contained
+from core_client.settings import without_password
 
 
 def is_local(artifact_uri: str) -> bool:
@@ -27,15 +28,15 @@ def local_root(artifact_uri: str) -> Path:
     """The folder that a plain path or a ``file:`` URI means.
 
     Raises:
-        MlflowException: it lies on another host.
+        MlflowException: it is another kind of URI, or lies on another host.
     """
     parts = urlsplit(artifact_uri)
     if not parts.scheme:
         return Path(artifact_uri).absolute()
-    if parts.netloc not in ("", "localhost"):
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
         raise invalid(
-            f"Artifacts at '{artifact_uri}' cannot be reached: they lie on the host "
-            f"'{parts.netloc}'. Mount its disk here and use the path."
+            f"Artifacts at '{without_password(artifact_uri)}' cannot be reached as files of this "
+            "machine. If they lie on another one, mount its disk here and use the path."
         )
     return Path(unquote(parts.path)).absolute()
 
