@@ -8,18 +8,22 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from core_client import background
 from core_client.artifacts import Artifacts, LocalArtifacts, is_local
-from core_client.artifacts.outbox import Outbox
 from core_client.drain import Adopted, Drain
 from core_client.entities import Experiment, LifecycleStage, RunInfo
 from core_client.events import ExperimentCreated
 from core_client.exceptions import MlflowException, invalid, missing
+from core_client.segment import SUFFIX
 from core_client.settings import absolute, mode, scratch, without_password
 from core_client.spool import Spool
 from core_client.stores import check_uri, is_near, is_server, open_store
 from core_client.stores.base import Store, no_registry
+
+if TYPE_CHECKING:
+    from core_client.artifacts.outbox import Outbox
 
 # Seconds that a server may take to name a run: one that the user starts by hand, and one that a
 # training call opens, which is not to be slowed.
@@ -36,10 +40,12 @@ class Destination:
         self.uri = uri
         self.spool = Spool(uri, self._grown)
         self.drain = Drain(self.spool, self.store)
-        self.outbox = Outbox(uri, self._with_all_runs, self._files_staged)
+        self._outbox: Outbox | None = None
         self._store: Store | None = None
         self._opening = threading.Lock()
+        self._making = threading.Lock()
         self._problems: list[str] = []
+        self._begun = False
         self._experiments: dict[str, Experiment] = {}
 
     def store(self) -> Store:
@@ -69,6 +75,16 @@ class Destination:
         if self.near and is_local(uri := artifact_uri()):
             return LocalArtifacts(uri)
         return self.outbox.artifacts(run_id)
+
+    @property
+    def outbox(self) -> Outbox:
+        """The files on their way, made when the first one needs it."""
+        with self._making:
+            if self._outbox is None:
+                from core_client.artifacts.outbox import Outbox
+
+                self._outbox = Outbox(self.uri, self._with_all_runs, self._files_staged)
+            return self._outbox
 
     def adopt(self, every_host: bool = False) -> Adopted:
         """Send what processes that are gone have left; see `Drain.adopt`."""
@@ -158,7 +174,8 @@ class Destination:
         """Send everything and leave no file behind; say so if that takes too long."""
         problems = []
         try:
-            self.outbox.close(timeout)
+            if self._outbox:
+                self._outbox.close(timeout)
         except MlflowException as error:
             problems.append(str(error))
         try:
@@ -181,6 +198,10 @@ class Destination:
 
     def _grown(self) -> None:
         _close_with_process()
+        if not self._begun:
+            self._begun = True
+            if any((self.spool.folder / "files").glob("*" + SUFFIX)):
+                self.outbox.go_on()
         self.drain.notify()
 
     def _files_staged(self) -> None:
@@ -191,9 +212,11 @@ class Destination:
         """In the child: an own segment, an own thread, and an own connection to the store."""
         self.spool.after_fork()
         self.drain.after_fork()
-        self.outbox.after_fork()
+        if self._outbox:
+            self._outbox.after_fork()
         self._store = None
         self._opening = threading.Lock()
+        self._making = threading.Lock()
 
 
 _destinations: dict[str, Destination] = {}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from core_client.artifacts.base import Artifacts
 from core_client.artifacts.local import LocalArtifacts, is_local, local_root
-from core_client.artifacts.remote import RemoteArtifacts
-from core_client.artifacts.storage import Sent
+
+if TYPE_CHECKING:
+    from core_client.artifacts.storage import Sent
 
 __all__ = [
-    "Artifacts", "LocalArtifacts", "RemoteArtifacts", "is_local", "local_root", "open_artifact",
-    "open_artifacts",
+    "Artifacts", "LocalArtifacts", "is_local", "local_root", "open_artifact", "open_artifacts",
 ]  # fmt: skip
 
 
@@ -30,6 +31,8 @@ def open_artifacts(
     """
     if is_local(artifact_uri):
         return LocalArtifacts(artifact_uri)
+    from core_client.artifacts.remote import RemoteArtifacts
+
     return RemoteArtifacts(artifact_uri, tracking_uri, sent)
 
 

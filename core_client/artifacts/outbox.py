@@ -72,6 +72,10 @@ class Outbox:
         self.spool.after_fork()
         self._drain.after_fork()
 
+    def go_on(self) -> None:
+        """Send what processes that are gone have left; nothing is waited for."""
+        self._notify()
+
     def _stored(self, run_id: str) -> Artifacts:
         background.wait()
         self.flush()

@@ -17,7 +17,7 @@ from core_client import destination, fluent
 from core_client.artifacts import open_artifacts
 from core_client.exceptions import MlflowException, StoreUnavailable
 from core_client.settings import home
-from tests.artifact_contract import RemoteArtifactContract, staged
+from tests.artifact_contract import RemoteArtifactContract, script, staged
 
 
 @contextmanager
@@ -205,6 +205,40 @@ def test_a_store_that_is_away_gets_its_files_later(
     monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", s3)
     assert run.artifacts.read("a.txt") == b"kept"
     assert staged() == []
+
+
+KILLED = """
+import os, signal, sys, threading
+from core_client import fluent
+from core_client.artifacts.upload import Uploads
+Uploads.apply = lambda self, batch: threading.Event().wait()  # nothing is sent before the end comes
+with fluent.start_run(experiment_id=sys.argv[1]) as run:
+    for number in range(5):
+        fluent.log_text(f"text {number}", f"texts/{number}.txt")
+    print(run.run_id, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+# A run that logs no file, and lasts until nothing is left of others.
+STARTS = """
+import pathlib, sys
+from core_client import fluent
+from core_client.settings import home
+with fluent.start_run(experiment_id=sys.argv[1]) as run:
+    fluent.log_metric("m", 1)
+    while list((home() / "spool").glob("*/files/*.events")):
+        pass
+"""
+
+
+def test_the_next_start_sends_what_a_killed_process_left(place: str) -> None:
+    experiment = fluent.create_experiment("e", artifact_location=place)
+    destination.close_all()
+    run_id = script(KILLED, experiment).stdout.strip()
+    left = len(staged())
+    assert left > 0
+    assert script(STARTS, experiment).stderr == ""
+    assert staged() == []
+    assert len(open_artifacts(f"{place}/{run_id}/artifacts").list("texts")) == 5
 
 
 def test_one_store_that_is_away_holds_up_no_other(place: str, s3: str) -> None:
