@@ -141,11 +141,27 @@ def notebook(session: nox.Session) -> None:
     pytest(session, "integration_tests/notebook", "tests/engine/test_notebook.py")
 
 
+# MLflows that read our files, each in an environment of its own.
+OLDER = ("mlflow-skinny==1.30.1", "mlflow-skinny==2.22.*")
+
+
 @nox.session
 def mlflow(session: nox.Session) -> None:
     """What we write, read by MLflow; what MLflow writes, read by us."""
     session.install("-e", f".[{BESIDE_MLFLOW}]", *group("test"), *group("mlflow"))
+    pythons = [environment(session, one, one, "setuptools<81") for one in OLDER]
+    session.env["AUTOLOG_TEST_OLDER_MLFLOWS"] = os.pathsep.join(pythons)
     pytest(session, "integration_tests/mlflow")
+
+
+def environment(session: nox.Session, name: str, *requirements: str) -> str:
+    """The Python of another environment with these packages."""
+    home = Path(session.create_tmp()) / name.replace("*", "x")
+    python = home / "bin" / "python"
+    if not python.exists():
+        session.run("python", "-m", "venv", str(home))
+    session.run(str(python), "-m", "pip", "install", "-q", *requirements, external=True)
+    return str(python)
 
 
 @nox.session
@@ -169,14 +185,10 @@ SERVERS = {
 def servers(session: nox.Session) -> None:
     """The contract of stores, and faults, with MLflow's own servers on loopback."""
     session.install("-e", ".[sklearn,postgresql]", *group("test"), *group("databases"))
-    pythons = []
-    for version, requirements in SERVERS.items():
-        home = Path(session.create_tmp()) / version
-        python = home / "bin" / "python"
-        if not python.exists():
-            session.run("python", "-m", "venv", str(home))
-        session.run(str(python), "-m", "pip", "install", "-q", *requirements, external=True)
-        pythons.append(f"{version}={python}")
+    pythons = [
+        f"{version}={environment(session, version, *requirements)}"
+        for version, requirements in SERVERS.items()
+    ]
     session.env["AUTOLOG_TEST_SERVERS"] = " ".join(pythons)
     pytest(session, "integration_tests/servers")
 

@@ -84,7 +84,7 @@ def test_we_read_the_files_of_mlflow_and_write_beside(root: Path) -> None:
     assert store.get_run(RUN).info.lifecycle_stage == "deleted"
 
 
-OLDER_PYTHON = os.environ.get("AUTOLOG_TEST_OLDER_MLFLOW")
+OLDER_PYTHONS = os.environ.get("AUTOLOG_TEST_OLDER_MLFLOWS", "").split(os.pathsep)
 OLDER = """
 import json, sys
 from mlflow.tracking import MlflowClient
@@ -99,12 +99,14 @@ print(json.dumps([run.info.status, run.data.params["model"], run.data.tags["team
 """
 
 
-def test_an_older_mlflow_reads_and_writes_them_too(store: Store, root: Path) -> None:
-    if not OLDER_PYTHON:
-        pytest.skip("AUTOLOG_TEST_OLDER_MLFLOW names no Python with an older MLflow")
+@pytest.mark.parametrize("python", OLDER_PYTHONS)
+def test_an_older_mlflow_reads_and_writes_them_too(store: Store, root: Path, python: str) -> None:
+    if not python:
+        missing = "AUTOLOG_TEST_OLDER_MLFLOWS names no Python with an older MLflow"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
     store.apply(story())
     done = subprocess.run(
-        [OLDER_PYTHON, "-c", OLDER, root.as_uri(), RUN],
+        [python, "-c", OLDER, root.as_uri(), RUN],
         capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
