@@ -19,6 +19,14 @@ from core_client.stores.values import RUN_NAME, Unfit, check, check_instant, sho
 
 Refusals = list[tuple[Event, str]]
 
+# After these, a run may be deleted, or lie elsewhere.
+_MOVES = (
+    events.RunDeleted,
+    events.RunRestored,
+    events.ExperimentDeleted,
+    events.ExperimentRestored,
+)
+
 _LOCAL_SOURCE = 4  # what MLflow writes into every run's description
 
 
@@ -35,9 +43,12 @@ class _Batch:
         self.files = files
         self.refused: Refusals = []
         self.points: dict[tuple[str, str], list[tuple[Event, Point]]] = {}
+        self.active: dict[str, Path] = {}  # runs that may be written to, as far as was asked
 
     def write(self, batch: Sequence[Event]) -> Refusals:
         for event in batch:
+            if isinstance(event, _MOVES):
+                self.active.clear()
             try:
                 _HANDLERS[type(event)](self, event)
             except Unfit as unfit:
@@ -57,10 +68,12 @@ class _Batch:
         return folder
 
     def active_run(self, run_id: str) -> Path:
-        folder = self.run(run_id)
-        if is_deleted(read_meta(folder)):
-            raise Unfit(f"Run '{run_id}' is deleted; restore it to write to it.")
-        return folder
+        if run_id not in self.active:
+            folder = self.run(run_id)
+            if is_deleted(read_meta(folder)):
+                raise Unfit(f"Run '{run_id}' is deleted; restore it to write to it.")
+            self.active[run_id] = folder
+        return self.active[run_id]
 
     def update_run(self, folder: Path, **values: Any) -> None:
         self.layout.write_meta(folder, read_meta(folder) | values)
