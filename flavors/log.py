@@ -68,12 +68,12 @@ def log(
     Raises:
         MlflowException: it cannot be saved or, FEATURE_DISABLED, not be registered.
     """
-    if run is None:
-        from core_client.fluent import active_run, start_run
+    from core_client import fluent
 
-        run = active_run() or start_run()
+    run = run or fluent.active_run()
     if registered_name is not None:
-        run.check_registry()
+        (run or fluent.active.destination()).check_registry()
+    run = run or fluent.start_run()
     model.run_id, model.artifact_path = run.run_id, name
     saved = save()
     artifacts = run.artifacts

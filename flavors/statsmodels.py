@@ -91,8 +91,9 @@ def log_model(
         artifact_path: older name of `name`.
         conda_env, code_paths, remove_data, signature, input_example, pip_requirements,
             extra_pip_requirements, metadata: as for `save_model`.
-        registered_model_name, await_registration_for, model_id: need a model registry, which this
-            store has not yet.
+        registered_model_name: make it a version of that registered model, on a server.
+        await_registration_for: accepted for MLflow's sake.
+        model_id: a logged model of MLflow 3, which cannot be written to yet.
         name: where the model goes below the run's artifacts; ``model`` by default.
         params, tags, model_type, step: further facts about the model, kept in its metadata.
         run: the run; by default the active one, or a new one.
@@ -100,7 +101,7 @@ def log_model(
     Raises:
         MlflowException: the result cannot be saved; nothing is left of it then.
     """
-    no_registry(registered_model_name=registered_model_name, model_id=model_id)
+    no_registry(model_id=model_id)
     kept = package.facts(params=params, tags=tags, model_type=model_type, step=step)
     extras = package.extras(
         Model(), _predict(statsmodels_model), conda_env=conda_env, code_paths=code_paths,
@@ -112,6 +113,7 @@ def log_model(
         name or artifact_path or "model",
         extras.model,
         lambda: _saved(extras, statsmodels_model, remove_data),
+        registered_name=registered_model_name,
     )
 
 

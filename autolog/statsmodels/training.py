@@ -8,7 +8,7 @@ from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from autolog.engine import filters
-from autolog.engine.guard import guarded, notice
+from autolog.engine.guard import guarded
 from autolog.sklearn.names import variable
 from autolog.sklearn.quiet import no_warnings
 from autolog.sklearn.training import HEAD_START, estimator_tags
@@ -88,12 +88,7 @@ class Training:
     def _log_model(self, result: Any) -> None:
         with no_warnings(), filters.left_alone():
             self.run.log_model(result, flavor="statsmodels", signature=self._signature(result))
-        if self.options.registered_model_name is not None:
-            notice(
-                "autolog: the model is recorded in its run and not registered as "
-                f"'{self.options.registered_model_name}': this store has no model registry yet.",
-                self.options.silent,
-            )
+        self.run.register_model(self.options.registered_model_name)
 
     def _signature(self, result: Any) -> Any:
         from flavors.signature import infer_signature

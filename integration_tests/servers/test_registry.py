@@ -112,6 +112,9 @@ with mlflow.start_run():
 
 
 def test_a_store_without_names_says_so() -> None:
+    with pytest.raises(MlflowException, match="tracking servers only"):
+        flavors.sklearn.log_model(fitted(1), registered_model_name="x")
+    assert fluent.active_run() is None
     with fluent.start_run() as run:
         flavors.sklearn.log_model(fitted(1), name="model")
         for call in (
