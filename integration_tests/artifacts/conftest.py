@@ -8,7 +8,9 @@ import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -46,33 +48,23 @@ class Process:
     """
 
     def __init__(self, command: list[str], ready: str) -> None:
-        self._process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,  # its own children end with it
-        )
-        assert self._process.stdout is not None
-        said = []
-        for line in self._process.stdout:
-            said.append(line)
-            if match := re.search(ready, line):
-                self.match = match
-                break
-        else:
-            self._process.communicate()
-            pytest.fail(f"{command[0]} did not start: {''.join(said)}")
-        # Read on, or the server would stop when the pipe is full.
-        self._rest = threading.Thread(target=self._process.stdout.read, daemon=True)
-        self._rest.start()
+        # Into a file: children that outlive it would keep a pipe open.
+        with tempfile.NamedTemporaryFile("w+") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # its own children end with it
+            )
+            while not (match := re.search(ready, Path(log.name).read_text())):
+                if self._process.poll() is not None:
+                    pytest.fail(f"{command[0]} did not start: {Path(log.name).read_text()}")
+                time.sleep(0.02)
+            self.match = match
 
     def stop(self) -> None:
         os.killpg(self._process.pid, signal.SIGTERM)
         self._process.wait()
-        self._rest.join()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
 
 
 @pytest.fixture(scope="session")
