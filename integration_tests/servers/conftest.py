@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +20,7 @@ PYTHONS = dict(entry.split("=", 1) for entry in os.environ.get("AUTOLOG_TEST_SER
 
 def python(version: str) -> str:
     if version in PYTHONS:
-        return PYTHONS[version]
+        return str(Path(PYTHONS[version]).absolute())  # a server runs in its own folder
     message = f"AUTOLOG_TEST_SERVERS names no Python that has MLflow {version}"
     if os.environ.get("CI") == "true":
         pytest.fail(message)
