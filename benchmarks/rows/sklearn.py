@@ -54,12 +54,14 @@ def search_fit() -> Callable[[], object]:
     return lambda: GridSearchCV(LogisticRegression(), grid, cv=3).fit(x, y)
 
 
-def times_slower(library: str, fit: Callable[[], object], repeats: int, **options: Any) -> float:
-    """A recorded fit, over the same fit before autologging is on."""
+def times_slower(
+    library: str, fit: Callable[[], object], repeats: int, of: str = "sklearn", **options: Any
+) -> float:
+    """A recorded fit with the framework `of`, over the same fit before autologging is on."""
     fit()
     bare = median(seconds(fit) for _ in range(repeats))
     mlflow: Any = importlib.import_module(library)
-    mlflow.sklearn.autolog(silent=True, **options)
+    getattr(mlflow, of).autolog(silent=True, **options)
     fit()  # opens the database
     recorded = []
     for _ in range(repeats):
