@@ -84,8 +84,9 @@ WRAPPERS = [
     (xgb.XGBRanker(n_estimators=3), CLASSES, {"qid": np.repeat([0, 1, 2], 100)}),
     (xgb.XGBRegressor(n_estimators=3), np.stack([TARGET, -TARGET], axis=1), {}),
     (xgb.XGBRegressor(n_estimators=3, multi_strategy="multi_output_tree"), X[:, :2], {}),
-    (xgb.XGBModel(n_estimators=3, objective="reg:squarederror"), TARGET, {}),
 ]
+if not xgb.__version__.startswith("2."):  # those cannot save it
+    WRAPPERS.append((xgb.XGBModel(n_estimators=3, objective="reg:squarederror"), TARGET, {}))
 
 
 @pytest.mark.parametrize(("model", "y", "more"), WRAPPERS, ids=lambda v: type(v).__name__)
