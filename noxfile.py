@@ -156,7 +156,7 @@ def mlflow(session: nox.Session) -> None:
 
 def environment(session: nox.Session, name: str, *requirements: str) -> str:
     """The Python of another environment with these packages."""
-    home = Path(session.create_tmp()) / name.replace("*", "x")
+    home = Path(session.create_tmp()).absolute() / name.replace("*", "x")
     python = home / "bin" / "python"
     if not python.exists():
         session.run("python", "-m", "venv", str(home))
