@@ -54,10 +54,11 @@ def group(name: str) -> list[str]:
     return list(nox.project.dependency_groups(PYPROJECT, name))
 
 
-def lowest(extra: str) -> list[str]:
-    """Our dependencies and those of an extra, each pinned to its lower bound."""
+def lowest(*extras: str) -> list[str]:
+    """Our dependencies and those of extras, each pinned to its lower bound."""
     pins = []
-    for requirement in map(Requirement, PYPROJECT["project"]["dependencies"] + EXTRAS[extra]):
+    needed = sum((EXTRAS[extra] for extra in extras), PYPROJECT["project"]["dependencies"])
+    for requirement in map(Requirement, needed):
         bound = next(part.version for part in requirement.specifier if part.operator == ">=")
         pins.append(f"{requirement.name}=={bound}")
     return pins
@@ -106,6 +107,16 @@ for version, python in PYTHONS.items():
     nox.session(core, name=f"core-{version}", python=python)
 
 
+def core_lowest(session: nox.Session) -> None:
+    """The same with the lowest versions of what we depend on."""
+    session.install("-e", ".", *lowest(), *group("test"))
+    pytest(session, "tests")
+
+
+if OLDEST:
+    nox.session(core_lowest, name="core(lowest)", python=OLDEST)
+
+
 def register(extra: str) -> None:
     """Sessions of one framework: its folder of tests, at both ends of its range."""
 
@@ -115,7 +126,7 @@ def register(extra: str) -> None:
 
     def lowest_versions(session: nox.Session) -> None:
         session.install("-e", f".[{extra}]", *lowest(extra), *group("test"))
-        pytest(session, "tests", f"integration_tests/{extra}")
+        pytest(session, f"integration_tests/{extra}")
 
     nox.session(highest, name=f"{extra}(highest)")
     if OLDEST:
