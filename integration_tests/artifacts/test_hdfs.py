@@ -55,7 +55,7 @@ def test_files_go_where_the_uri_says(
 
 def test_kerberos(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_KERBEROS_USER", "me")
-    monkeypatch.setenv("MLFLOW_KERBEROS_TICKET_CACHE", "/tmp/krb5cc_1000")
+    monkeypatch.setenv("MLFLOW_KERBEROS_TICKET_CACHE", "/run/krb5cc_1000")
     assert open_artifacts("hdfs://node/kerberos").list() == []
     assert CONNECTED[0]["user"] == "me"
-    assert CONNECTED[0]["kerb_ticket"] == "/tmp/krb5cc_1000"
+    assert CONNECTED[0]["kerb_ticket"] == "/run/krb5cc_1000"
