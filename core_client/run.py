@@ -210,10 +210,12 @@ class ActiveRun(RunFiles):
         self, metrics: Mapping[str, Any], step: int | None = None, timestamp: int | None = None
     ) -> None:
         """Record one point of each of several metrics, all or none."""
-        values = {
-            check_key(key, "metric"): writable(metric_value(value, key))
-            for key, value in metrics.items()
-        }
+        values = {}
+        for key, value in metrics.items():
+            if type(key) is not str or key not in self._metric_keys:
+                self._metric_keys.add(check_key(key, "metric"))
+            number = value if type(value) is float else metric_value(value, key)
+            values[key] = writable(number)
         step = 0 if step is None else whole_number(step, "step")
         timestamp = now() if timestamp is None else whole_number(timestamp, "timestamp")
         if values:
