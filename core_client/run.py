@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from core_client import context, source
+from core_client import background, context, source
 from core_client.artifacts import Artifacts
 from core_client.beginning import artifact_uri, first_event, known_from
 from core_client.checks import (
@@ -309,18 +309,26 @@ class ActiveRun(RunFiles):
             encode(ModelRegistered(self._id, check_key(name, "model"), path, notes)) + b"\n"
         )
 
-    def end(self, status: str = RunStatus.FINISHED, end_time: int | None = None) -> None:
-        """The run is over; what it recorded is on the disk when this returns.
+    def end(
+        self,
+        status: str = RunStatus.FINISHED,
+        end_time: int | None = None,
+        wait_for_disk: bool = True,
+    ) -> None:
+        """The run is over; no kill can lose what it recorded.
 
         Args:
             status: FINISHED, FAILED or KILLED.
             end_time: ms since 1970, now by default.
+            wait_for_disk: return when it is safe from a power cut, too; else that takes the
+                background some milliseconds more.
         """
         status = check_status(status)
         end_time = now() if end_time is None else whole_number(end_time, "end time")
         self._destination.spool.append_events(RunEnded(self._id, status, end_time))
         if PARENT not in self.tags:  # else the parent's end does it for all its children
-            self._destination.spool.sync()
+            sync = self._destination.spool.sync
+            sync() if wait_for_disk else background.submit(sync)
         self._info = msgspec.structs.replace(self._info, status=status, end_time=end_time)
         context.remove(self)
 

@@ -80,8 +80,13 @@ class Spool:
     def sync(self) -> None:
         """Wait until what was appended is on the disk itself, safe from a power cut."""
         with self._lock:
-            if self._fd >= 0:
-                os.fsync(self._fd)
+            if self._fd < 0:
+                return
+            fd = os.dup(self._fd)  # the lock is not kept while the disk works
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
     def hush(self) -> None:
         """The reader is about to read: tell it of what is appended from now on."""

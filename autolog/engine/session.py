@@ -126,7 +126,8 @@ class Session:
 
         try:
             with self.guarded("ending the run"):
-                run.end("FINISHED" if error is None else "FAILED")
+                # The training goes on while the disk is written.
+                run.end("FINISHED" if error is None else "FAILED", wait_for_disk=False)
         finally:
             context.remove(run)
 
