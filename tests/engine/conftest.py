@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import autolog
 from autolog.engine import configure, hook, on, options
 
 TOYLIB = {
@@ -60,6 +62,17 @@ TOYLIB = {
                 return a + b
         """,
 }
+
+
+def runs() -> list[Any]:
+    """All recorded runs, the first one begun first, however little time lay between them."""
+    found = {run.info.run_id: run for run in autolog.search_runs(output_format="list")}
+    if not found:
+        return []
+    with sqlite3.connect("mlflow.db") as database:
+        ids = database.execute("SELECT run_uuid FROM runs ORDER BY rowid").fetchall()
+    database.close()
+    return [found[run_id] for (run_id,) in ids]
 
 
 class Toy:

@@ -13,13 +13,7 @@ import pytest
 import autolog
 from autolog.engine import guard
 from tests.conftest import Faults
-from tests.engine.conftest import Toy
-
-
-def runs() -> list[Any]:
-    """All recorded runs, the newest first."""
-    found: list[Any] = autolog.search_runs(output_format="list")
-    return found
+from tests.engine.conftest import Toy, runs
 
 
 def test_a_call_is_recorded(toy: Toy) -> None:
@@ -425,7 +419,7 @@ def test_faults_are_told_with_the_runs_name_unless_silent(
     first, second = caplog.messages
     assert "a part loudly failed" in first
     assert "toy: after the call failed" in second
-    name = runs()[1].info.run_name
+    name = runs()[-2].info.run_name
     assert f"'{name}'" in first
     assert f"'{name}'" in second
 

@@ -15,13 +15,7 @@ import pytest
 
 import autolog
 from autolog.engine import configure, on
-from tests.engine.conftest import Toy
-
-
-def runs() -> list[Any]:
-    """All recorded runs, the oldest first."""
-    found: list[Any] = autolog.search_runs(output_format="list", order_by=["start_time ASC"])
-    return found
+from tests.engine.conftest import Toy, runs
 
 
 @pytest.fixture
@@ -210,8 +204,7 @@ def test_a_run_that_the_training_starts_itself_is_left_alone(fits: Any) -> None:
             return self
 
     Mine().fit(1)
-    # Both may begin in the same millisecond.
-    outer, inner = sorted(runs(), key=lambda run: "mlflow.parentRunId" in run.data.tags)
+    outer, inner = runs()
     assert outer.data.metrics == {"done": 1}
     assert inner.data.params == {"mine": "1"}
     assert inner.data.tags["mlflow.parentRunId"] == outer.info.run_id
