@@ -22,8 +22,7 @@ import autolog
 from integration_tests.sklearn.sklearn_runs import artifacts, only_run, runs
 from integration_tests.xgboost.boosted_data import CLASSES, TARGET, X, Y, curve
 
-# skops cannot hold the wrappers of version 3.
-MODEL_FILE = "model/model.pkl" if lgb.__version__.startswith("3.") else "model/model.skops"
+MODEL_FILE = "model/model.skops"
 EVAL = [(X[:200], Y[:200]), (X[200:], Y[200:])]
 ON = {
     "lightgbm": lambda: autolog.lightgbm.autolog(),
