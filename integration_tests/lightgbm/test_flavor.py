@@ -48,10 +48,8 @@ def test_wrappers(tmp_path, kind, data):
     model = kind(n_estimators=2, verbose=-1)
     model.fit(data, CLASSES if kind is lgb.LGBMClassifier else TARGET)
     lightgbm.save_model(model, tmp_path / "m")
-    # A wrapper holds nothing but LightGBM's own: it loads, though nobody has signed it. skops
-    # cannot hold those of version 3.
-    if not lgb.__version__.startswith("3."):
-        (tmp_path / "m" / "autolog.sig").unlink()
+    # A wrapper holds nothing but LightGBM's own: it loads, though nobody has signed it.
+    (tmp_path / "m" / "autolog.sig").unlink()
     loaded = lightgbm.load_model(tmp_path / "m")
     assert type(loaded) is kind
     assert np.array_equal(loaded.predict(data), model.predict(data))
