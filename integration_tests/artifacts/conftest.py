@@ -59,7 +59,7 @@ class Process:
             while not (match := re.search(ready, Path(log.name).read_text())):
                 if self._process.poll() is not None:
                     pytest.fail(f"{command[0]} did not start: {Path(log.name).read_text()}")
-                time.sleep(0.02)
+                time.sleep(0.02)  # until its log says that it is ready
             self.match = match
 
     def stop(self) -> None:

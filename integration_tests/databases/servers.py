@@ -144,7 +144,7 @@ class MariaDB(Server):
             )
         while not self._answers():
             assert self._process.poll() is None, (self.folder / "log").read_text()
-            time.sleep(0.05)
+            time.sleep(0.05)  # until its socket answers
 
     def _answers(self) -> bool:
         with socket.socket(socket.AF_UNIX) as client:

@@ -62,7 +62,7 @@ class MlflowServer:
             log_text = (self.folder / "server.log").read_text()
             assert self._process.poll() is None, log_text
             assert time.monotonic() < deadline, log_text
-            time.sleep(0.1)
+            time.sleep(0.1)  # until its port answers
 
     def _is_up(self) -> bool:
         try:

@@ -137,7 +137,7 @@ def test_one_outage_is_one_warning(server: FakeServer, caplog: pytest.LogCapture
 
 def test_a_slow_server_slows_nobody(server: FakeServer) -> None:
     def slow(handler: Handler, data: bytes) -> None:
-        time.sleep(0.3)
+        time.sleep(0.3)  # the server is the slow one
         handler.say(200, data)
 
     fluent.start_run()
@@ -161,7 +161,7 @@ def test_a_server_that_trickles_is_given_up(
         handler.end_headers()
         for _ in range(1000):
             handler.wfile.write(b" ")
-            time.sleep(0.02)
+            time.sleep(0.02)  # the server hands out byte by byte
 
     monkeypatch.setattr("core_client.stores.rest.api.READ_TIME", 0.3)
     server.faults = [trickle]

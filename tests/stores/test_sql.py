@@ -132,7 +132,8 @@ def test_a_killed_writer_leaves_whole_batches_only(path: Path) -> None:
         worker = context.Process(target=write_for_ever, args=(uri,))
         worker.start()
         while not Path(f"{path}-wal").exists():
-            time.sleep(0.01)
+            time.sleep(0.01)  # until it writes
+        # The kill comes at any moment of its writing.
         time.sleep(0.2 + pause.random() / 5)
         assert worker.pid is not None
         os.kill(worker.pid, signal.SIGKILL)
