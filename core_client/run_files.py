@@ -101,6 +101,13 @@ class RunFiles:
         if entry not in listed:
             self.set_tag(TABLES, json.dumps([*listed, entry]))
 
-    def artifact_folder(self, artifact_path: str) -> AbstractContextManager[Path]:
-        """An empty folder to fill, put in place whole when the ``with`` block ends."""
-        return self.artifacts.folder(artifact_path)
+    def artifact_folder(
+        self, artifact_path: str, replaces: bool = True
+    ) -> AbstractContextManager[Path]:
+        """An empty folder to fill, put in place when the ``with`` block ends.
+
+        Args:
+            artifact_path: where it goes.
+            replaces: whole, in place of what is there; else its files join those there.
+        """
+        return self.artifacts.folder(artifact_path, replaces)

@@ -161,6 +161,13 @@ class ArtifactContract:
         assert run.artifacts.read("models/one/deep/new") == b"3"
         assert run.artifacts.read("models/one.txt") == b"beside"
 
+    def test_files_join_those_of_a_folder(self, run: ActiveRun) -> None:
+        for name, text in (("a", "1"), ("b", "2"), ("a", "3")):
+            with run.artifact_folder("some", replaces=False) as folder:
+                (folder / name).write_text(text)
+        assert run.artifacts.read("some/a") == b"3"
+        assert run.artifacts.read("some/b") == b"2"
+
     def test_files_are_deleted(self, run: ActiveRun) -> None:
         fluent.log_text("a", "a.txt")
         fluent.log_text("b", "folder/b.txt")

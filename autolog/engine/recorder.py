@@ -187,9 +187,16 @@ class Recorder:
                 self.silent,
             )
 
-    def artifact_folder(self, artifact_path: str) -> AbstractContextManager[Path]:
-        """An empty folder to fill; it is put in place whole, or not at all if the block raises."""
-        return self.run.artifact_folder(self.prefix + artifact_path)
+    def artifact_folder(
+        self, artifact_path: str, replaces: bool = True
+    ) -> AbstractContextManager[Path]:
+        """An empty folder to fill; it is put in place, or not at all if the block raises.
+
+        Args:
+            artifact_path: where it goes.
+            replaces: whole, in place of what is there; else its files join those there.
+        """
+        return self.run.artifact_folder(self.prefix + artifact_path, replaces)
 
     def child(
         self,

@@ -58,15 +58,17 @@ class Artifacts(ABC):
             self._put({name: folder / "data"}, os.replace)
 
     @contextlib.contextmanager
-    def folder(self, artifact_path: str) -> Iterator[Path]:
-        """An empty folder to fill; it replaces what is at `artifact_path` when the body is done.
+    def folder(self, artifact_path: str, replaces: bool = True) -> Iterator[Path]:
+        """An empty folder to fill, put in place when the body is done; not if that raises.
 
-        Nothing is left of it if the body raises.
+        Args:
+            artifact_path: where it goes.
+            replaces: nothing else stays at `artifact_path`; else its files join those there.
         """
         name = self._named(artifact_path)
         with self._scratch() as folder:
             yield folder
-            self._put(tree(folder, name), os.replace, name)
+            self._put(tree(folder, name), os.replace, name if replaces else "")
 
     def read(self, artifact_file: str) -> bytes:
         """The content of one file."""
