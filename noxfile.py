@@ -18,6 +18,8 @@ EXTRAS: dict[str, list[str]] = PYPROJECT["project"]["optional-dependencies"]
 # Only frameworks are tested up to a version; the other extras bring drivers.
 FRAMEWORKS = [name for name, needed in EXTRAS.items() if "<" in "".join(needed)]
 STORES = ("s3", "gcs", "azure", "sftp", "hdfs")
+# Frameworks of which one version is tested, with the dependency group of the same name.
+ONE_VERSION = ("pytorch",)
 # Frameworks that are recorded by MLflow and by us, and compared.
 BESIDE_MLFLOW = "sklearn,xgboost,lightgbm,statsmodels"
 PACKAGES = ("core_client", "flavors", "autolog")
@@ -121,7 +123,8 @@ def register(extra: str) -> None:
     """Sessions of one framework: its folder of tests, at both ends of its range."""
 
     def highest(session: nox.Session) -> None:
-        session.install("-e", f".[{extra}]", *group("test"))
+        beside = group(extra) if extra in ONE_VERSION else []
+        session.install("-e", f".[{extra}]", *group("test"), *beside)
         pytest(session, f"integration_tests/{extra}")
 
     def lowest_versions(session: nox.Session) -> None:
@@ -129,7 +132,7 @@ def register(extra: str) -> None:
         pytest(session, f"integration_tests/{extra}")
 
     nox.session(highest, name=f"{extra}(highest)")
-    if OLDEST:
+    if OLDEST and extra not in ONE_VERSION:
         nox.session(lowest_versions, name=f"{extra}(lowest)", python=OLDEST)
 
 
