@@ -13,9 +13,9 @@ from autolog.commands.document import as_json, print_json
 from autolog.commands.experiments import experiments
 from autolog.commands.gc import gc
 from autolog.commands.migration import db
-from autolog.commands.moving import move_store
 from autolog.commands.naming import WrongArgument
 from autolog.commands.runs import runs, show
+from autolog.commands.sync import sync
 from core_client.exceptions import MlflowException
 
 # A wrong argument, as against something that cannot be done now.
@@ -55,46 +55,8 @@ def main() -> None:
     """Look at what autolog has recorded, and look after it."""
 
 
-for command in (runs, show, experiments, artifacts, doctor, gc, db):
+for command in (runs, show, experiments, artifacts, sync, doctor, gc, db):
     main.add_command(command)
-
-
-@main.command()
-@click.option("--from", "source", metavar="URI", help="Move this whole store instead, to --to.")
-@click.option("--to", "target", metavar="URI", help="Where the store named by --from goes.")
-def sync(source: str | None, target: str | None) -> None:
-    """Send what killed processes left in the spool to where it belongs.
-
-    With --from and --to, copy every experiment and run of one store into another, with all they
-    hold; the first stays as it is. Safe to run at any time, also twice at once. Exit code 1 if
-    something could not be sent.
-    """
-    if source or target:
-        if not source or not target:
-            raise click.UsageError("Moving a store takes both --from and --to.")
-        move_store(source, target)
-        return
-    from autolog.terminal import Terminal
-    from core_client.sync import sync
-
-    terminal = Terminal()
-    nothing, stuck = True, False
-    for report in sync():
-        nothing = False
-        terminal.heading(report.uri or str(report.folder))
-        killed = f", {_counted(report.killed, 'run')} closed as KILLED" if report.killed else ""
-        terminal.line(f"{_counted(report.events, 'event')} sent{killed}")
-        if report.problem:
-            terminal.line(f"not sent: {report.problem}")
-        for reason in report.waiting:
-            terminal.line(f"still there: {reason}")
-        for path in report.aside:
-            terminal.line(f"set aside, for it cannot be sent: {path}")
-        stuck = stuck or bool(report.problem)
-    if nothing:
-        click.echo("Nothing is left to send.")
-    if stuck:
-        raise SystemExit(1)
 
 
 @main.command()
@@ -111,7 +73,3 @@ def status(as_json: bool) -> None:
         return
     terminal = Terminal()
     terminal.print(terminal.table(("framework", "installed", "tested", "autologging"), table()))
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

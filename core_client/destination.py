@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from core_client import background
 from core_client.artifacts import Artifacts, LocalArtifacts, is_local
-from core_client.drain import Adopted, Drain
+from core_client.drain import Account, Drain
 from core_client.entities import Experiment, LifecycleStage, RunInfo
 from core_client.events import ExperimentCreated
 from core_client.exceptions import MlflowException, invalid, missing
@@ -86,10 +86,10 @@ class Destination:
                 self._outbox = Outbox(self.uri, self._with_all_runs, self._files_staged)
             return self._outbox
 
-    def adopt(self, every_host: bool = False) -> Adopted:
+    def adopt(self, every_host: bool = False, account: Account | None = None) -> None:
         """Send what processes that are gone have left; see `Drain.adopt`."""
-        runs = self.drain.adopt(every_host)
-        return Adopted(runs.events + self.outbox.adopt(every_host).events, runs.killed)
+        self.drain.adopt(every_host, account)
+        self.outbox.adopt(every_host, account)
 
     def experiment(self, experiment_id: str) -> Experiment:
         """The active experiment of that id, as first read. Raises MlflowException without one."""

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -18,7 +18,7 @@ from core_client.entities import Run, RunStatus
 from core_client.events import Event, RunEnded, encode
 from core_client.exceptions import MlflowException, StoreUnavailable
 from core_client.report import warn
-from core_client.segment import SUFFIX, Segment
+from core_client.segment import SUFFIX, Segment, later_ones, writer
 from core_client.settings import mode, without_password
 from core_client.spool import Spool
 from core_client.stores.base import Refused
@@ -38,11 +38,25 @@ class Receiver(Protocol):
         """See `Store.get_run`."""
 
 
-class Adopted(NamedTuple):
-    """How many events were sent for processes that are gone, and how many runs closed as KILLED."""
+class Account:
+    """What has been sent for processes that are gone; it grows while that is under way.
 
-    events: int
-    killed: int
+    Args:
+        watch: called with the number of events each time that some have been sent.
+    """
+
+    def __init__(self, watch: Callable[[int], object] = lambda events: None) -> None:
+        self._watch = watch
+        self.events = 0
+        self.killed = 0  # runs that were closed as KILLED
+        self.runs: dict[str, None] = {}  # by the ids that they had here, in their order
+
+    def add(self, events: Sequence[Event]) -> None:
+        """These have reached the store."""
+        self.events += len(events)
+        ids = (getattr(event, "run_id", "") for event in events)
+        self.runs |= dict.fromkeys(filter(None, ids))
+        self._watch(self.events)
 
 
 class Drain:
@@ -103,28 +117,33 @@ class Drain:
         if failure:
             raise failure
 
-    def adopt(self, every_host: bool = False) -> Adopted:
+    def adopt(self, every_host: bool = False, account: Account | None = None) -> None:
         """Send what processes that are gone have left, and close the runs that died with them.
 
         Args:
             every_host: also take what another machine has left in a shared folder.
+            account: is told what has been sent.
         """
-        sent = closed = 0
+        account = account or Account()
         store = self._open_store()
         own = self._spool.segments()
+        earlier: dict[str, list[Path]] = {}
         for path in sorted(self._spool.folder.glob("*" + SUFFIX)):
-            if path in own:
-                continue
+            before = earlier.setdefault(writer(path), [])
+            in_turn = not any(one.exists() for one in before)
+            before.append(path)
+            if path in own or not in_turn:
+                continue  # what was written first is sent first, whoever sends it
             with _claimed(path) as segment:
                 if segment is None:
                     continue
                 if every_host or segment.header.host == os.uname().nodename:
-                    sent += self._send(segment, store)
-                    closed += self._close_runs(segment, store)
+                    self._send(segment, store, account.add)
+                    if segment.open_runs and not later_ones(path):  # else they end there
+                        account.killed += self._close_runs(segment, store)
                     segment.remove()
                 else:
                     segment.close()
-        return Adopted(sent, closed)
 
     def close(self, timeout: float) -> None:
         """Send everything, take the own files away and end the thread. Raises as `flush` does."""
@@ -191,8 +210,12 @@ class Drain:
             if done and self._spool.release(path, segment.offset):
                 self._segments.pop(path).remove()
 
-    def _send(self, segment: Segment, store: Receiver) -> int:
-        count = 0
+    def _send(
+        self,
+        segment: Segment,
+        store: Receiver,
+        tell: Callable[[Sequence[Event]], object] = lambda events: None,
+    ) -> None:
         while chunk := segment.read():
             refused: list[tuple[bytes, str]] = chunk.broken
             try:
@@ -202,8 +225,7 @@ class Drain:
             for line, why in refused:
                 segment.set_aside(line, why)
             segment.sent(chunk.end)
-            count += len(chunk.events)
-        return count
+            tell(chunk.events)
 
     def _close_runs(self, segment: Segment, store: Receiver) -> int:
         ends = []

@@ -6,10 +6,12 @@ broken off at any time, and what is there already is not sent twice.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import itertools
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from core_client import stores
@@ -33,7 +35,9 @@ from core_client.events import (
     writable,
 )
 from core_client.exceptions import MlflowException, invalid, missing
+from core_client.run import PARENT
 from core_client.settings import absolute, without_password
+from core_client.spool import folder_for
 from core_client.stores.base import Refused, Store
 from core_client.stores.values import stored
 
@@ -59,8 +63,13 @@ class Moved(NamedTuple):
     problem: str
 
 
-def move(source_uri: str, target_uri: str) -> Iterator[Moved]:
+def move(source_uri: str, target_uri: str, dry_run: bool = False) -> Iterator[Moved]:
     """Copy every experiment and run, deleted ones too, with all they hold, files included.
+
+    Args:
+        source_uri: the first store.
+        target_uri: the second store.
+        dry_run: only compare; nothing is written.
 
     Raises:
         MlflowException: there is nothing at `source_uri`, both are the same, or one of them
@@ -69,15 +78,33 @@ def move(source_uri: str, target_uri: str) -> Iterator[Moved]:
     source, target = absolute(source_uri), absolute(target_uri)
     if without_password(source) == without_password(target):
         raise invalid(f"'{without_password(source)}' cannot be moved into itself.")
-    _check_there(source)
-    yield from _Move(source, target).run()
+    if not _is_there(source):
+        raise missing(f"There is nothing at '{stores.place(source)}' to move.")
+    if not dry_run:
+        with _alone(target):
+            yield from _Move(source, target).run()
+    elif _is_there(target):
+        yield from _Move(source, target).compare()
+    else:
+        for experiment, run in _all_runs(destination(source).current()):
+            yield Moved(experiment.name, run.info.run_id, "", True, "")
 
 
-def _check_there(uri: str) -> None:
+def _is_there(uri: str) -> bool:
     """Opening a store makes it; a typing error must not look like a store without runs."""
     place = stores.place(uri)
-    if place and not place.exists():
-        raise missing(f"There is nothing at '{place}' to move.")
+    return place is None or place.exists()
+
+
+@contextlib.contextmanager
+def _alone(target: str) -> Iterator[None]:
+    """No other process of this user moves anything into that store: a deleted run is restored for
+    a moment while it is written, and must not be deleted by the other one meanwhile."""
+    folder = folder_for(target)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / "moving").open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 class _Move:
@@ -85,11 +112,23 @@ class _Move:
         self.uris = (source, target)
         self.source: Store = destination(source).current()
         self.target: Store = destination(target).current()
+        self.done: set[str] = set()
+
+    def compare(self) -> Iterator[Moved]:
+        """What `run` would write, without writing it."""
+        for experiment, run in _all_runs(self.source):
+            copy = self.copy(run)
+            news = copy is None or bool(self.differences(run) or self.lacking_files(run, copy))
+            new_id = copy.info.run_id if copy else ""
+            yield Moved(experiment.name, run.info.run_id, new_id, news, "")
 
     def run(self) -> Iterator[Moved]:
+        """Write what is not there; each run once it is done."""
         for experiment in _experiments(self.source):
             place = self.place(experiment)
-            yield from self.runs(experiment, place)
+            for run in self.parents_first(_runs(self.source, experiment)):
+                self.done.add(run.info.run_id)
+                yield self.one(run, experiment.name, place)
             if experiment.lifecycle_stage == LifecycleStage.DELETED:
                 # No news if it is so already.
                 self.target.apply([ExperimentDeleted(place.experiment_id, _now())])
@@ -110,17 +149,19 @@ class _Move:
             )
         return there
 
-    def runs(self, experiment: Experiment, place: Experiment) -> Iterator[Moved]:
-        ids, token = [experiment.experiment_id], None
-        # The oldest first: new ones that come meanwhile do not shift the pages.
-        order = ["start_time ASC"]
-        while True:
-            page = self.source.search_runs(ids, "", ViewType.ALL, PAGE, order, token)
-            for run in page:
-                yield self.one(run, experiment.name, place)
-            token = page.token
-            if not token:
-                return
+    def parents_first(self, runs: Iterable[Run]) -> Iterator[Run]:
+        """The same runs; each behind its parent, which a server names anew."""
+        early: dict[str, Run] = {}
+        for run in runs:
+            parent = run.data.tags.get(PARENT)
+            if parent is None or parent in self.done:
+                yield run
+            else:  # begun in the same moment, or the parent is elsewhere or gone
+                early[run.info.run_id] = run
+        while early:
+            ready = [one for one in early.values() if one.data.tags[PARENT] not in early]
+            for run in ready or list(early.values()):
+                yield early.pop(run.info.run_id)
 
     def one(self, run: Run, experiment: str, place: Experiment) -> Moved:
         problems: list[str] = []
@@ -196,7 +237,10 @@ class _Move:
         ]
         if not run.data.params.items() <= copy.data.params.items():
             found.append("Not all of its params are there.")
-        if not run.data.tags.items() <= copy.data.tags.items():
+        tags = run.data.tags
+        if PARENT in tags:
+            tags = {**tags, PARENT: self.target.own_id(tags[PARENT])}
+        if not tags.items() <= copy.data.tags.items():
             found.append("Not all of its tags are there.")
         if _described(run) != _described(copy):
             found.append("Its datasets are not the same.")
@@ -216,22 +260,31 @@ class _Move:
     def copy_files(self, run: Run) -> bool:
         """Copy the run's artifacts unless they are there; returns whether that was news."""
         copy = self.copy(run)
-        if copy is None or copy.info.artifact_uri == run.info.artifact_uri:
+        if copy is None or not self.lacking_files(run, copy):
             return False
-        ours, theirs = (
-            open_artifacts(one.info.artifact_uri, uri)
-            for one, uri in zip((run, copy), self.uris, strict=True)
-        )
-        listed = _sizes(ours)
-        if listed.items() <= _sizes(theirs).items():
-            return False
+        ours, theirs = self.artifacts(run, copy)
         with tempfile.TemporaryDirectory() as scratch:
             local = isinstance(ours, LocalArtifacts)
             theirs.add_all(ours.local() if local else ours.download("", scratch))
-        lacking = [path for path in listed if _sizes(theirs).get(path) != listed[path]]
+        lacking = self.lacking_files(run, copy)
         if lacking:
             raise MlflowException(f"these are not there, or not whole: {', '.join(lacking[:4])}.")
         return True
+
+    def lacking_files(self, run: Run, copy: Run) -> list[str]:
+        """The paths of files that the copy does not have, or not whole."""
+        if copy.info.artifact_uri == run.info.artifact_uri:
+            return []
+        ours, theirs = (_sizes(one) for one in self.artifacts(run, copy))
+        return [path for path in ours if theirs.get(path) != ours[path]]
+
+    def artifacts(self, run: Run, copy: Run) -> tuple[Artifacts, Artifacts]:
+        """The files of a run in the first store, and of its copy in the second one."""
+        source, target = self.uris
+        return (
+            open_artifacts(run.info.artifact_uri, source),
+            open_artifacts(copy.info.artifact_uri, target),
+        )
 
 
 def _experiments(store: Store) -> Iterator[Experiment]:
@@ -242,6 +295,25 @@ def _experiments(store: Store) -> Iterator[Experiment]:
         token = page.token
         if not token:
             return
+
+
+def _runs(store: Store, experiment: Experiment) -> Iterator[Run]:
+    """All of them, the oldest first: new ones that come meanwhile do not shift the pages."""
+    token = None
+    while True:
+        page = store.search_runs(
+            [experiment.experiment_id], "", ViewType.ALL, PAGE, ["start_time ASC"], token
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _all_runs(store: Store) -> Iterator[tuple[Experiment, Run]]:
+    for experiment in _experiments(store):
+        for run in _runs(store, experiment):
+            yield experiment, run
 
 
 def _described(run: Run) -> list[str]:

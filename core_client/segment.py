@@ -22,6 +22,16 @@ CHUNK = 512 * 1024  # bytes read and decoded at a time
 SUFFIX = ".events"
 
 
+def writer(path: Path) -> str:
+    """What the names of all segments of one writer end with; they begin with a time."""
+    return path.name.partition("-")[2]
+
+
+def later_ones(path: Path) -> list[Path]:
+    """The segments that the writer of this one began after it, as far as they are there."""
+    return [one for one in path.parent.glob(f"*-{writer(path)}") if one > path]
+
+
 class Header(msgspec.Struct, tag="autolog-spool-1", array_like=True):
     """The first line of a segment: who writes it, and for which store (never a password)."""
 
@@ -52,8 +62,8 @@ class Segment:
             self.header = msgspec.json.decode(file.readline(), type=Header)
             self.offset = file.tell()
         self._file = path.open("rb")
-        self._offset_file = os.open(path.with_suffix(".offset"), os.O_RDWR | os.O_CREAT, 0o600)
-        sent = int(os.pread(self._offset_file, 20, 0) or 0)
+        self._offset_file = path.with_suffix(".offset")
+        sent = int(self._offset_file.read_bytes() or 0) if self._offset_file.exists() else 0
         while self.offset < sent and (chunk := self.read(min(CHUNK, sent - self.offset))):
             self.offset = chunk.end  # read only to learn which runs these events left open
 
@@ -79,7 +89,11 @@ class Segment:
 
     def sent(self, offset: int) -> None:
         """Remember that everything before this offset has reached the store."""
-        os.pwrite(self._offset_file, b"%020d" % offset, 0)
+        fd = os.open(self._offset_file, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            os.pwrite(fd, b"%020d" % offset, 0)
+        finally:
+            os.close(fd)
         self.offset = offset
 
     def last_write(self) -> int:
@@ -96,12 +110,11 @@ class Segment:
     def close(self) -> None:
         """Close the files; the segment stays."""
         self._file.close()
-        os.close(self._offset_file)
 
     def remove(self) -> None:
         """Everything has been sent: close and delete the files."""
         self.path.unlink(missing_ok=True)
-        self.path.with_suffix(".offset").unlink(missing_ok=True)
+        self._offset_file.unlink(missing_ok=True)
         self.close()
 
     def _decode_one_by_one(self, lines: bytes, chunk: Chunk) -> None:

@@ -52,6 +52,9 @@ class Spool:
         self._size = 0
         self._hushed = True
         self._segments: dict[Path, int] = {}
+        # Segments of one writer are known by the end of their names; another process may get the
+        # same number later.
+        self._writer = f"{os.getpid()}-{os.urandom(4).hex()}"
 
     def append(self, line: bytes) -> None:
         """Write one or more whole lines; they are safe from `kill -9` when this returns.
@@ -130,7 +133,7 @@ class Spool:
         header = Header(os.uname().nodename, os.getpid(), without_password(self.uri))
         # A run that goes on in this segment is named again, so that its end can be told from here.
         lines = [header, *self._open_runs.values()]
-        path = self.folder / f"{time.time_ns()}-{os.getpid()}{SUFFIX}"
+        path = self.folder / f"{time.time_ns()}-{self._writer}{SUFFIX}"
         unlocked = path.with_suffix(".new")
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ def doctor(tracking_uri: str | None, as_json: bool) -> None:
 
     store = _store(settings.absolute(tracking_uri or settings.tracking_uri()))
     spool = str(settings.home() / "spool")
-    waiting = list(_waiting(Path(spool)))
+    waiting = list(_waiting())
     frameworks = [row for row in autolog.status() if row.installed != "-"]
     if as_json:
         print_json({
@@ -109,35 +109,15 @@ def _told(store: dict[str, Any]) -> Iterator[str]:
         yield "not there yet; it is made when the first run begins"
 
 
-def _waiting(spool: Path) -> Iterator[dict[str, Any]]:
+def _waiting() -> Iterator[dict[str, Any]]:
     """For each store, how many events of any process have not reached it yet."""
-    for folder in sorted(path for path in spool.glob("*") if path.is_dir()):
-        uris, events = set(), 0
-        for uri, count in _segments(folder):
-            uris.add(uri)
-            events += count
-        aside = sum(path.suffix in (".refused", ".broken") for path in folder.rglob("*"))
-        if events or aside:
+    from core_client.sync import waiting
+
+    for one in waiting():
+        if one.events or one.living or one.aside:
             yield {
-                "uri": ", ".join(sorted(uris)),
-                "folder": str(folder),
-                "events": events,
-                "set_aside": aside,
+                "uri": one.uri,
+                "folder": str(one.folder),
+                "events": one.events + one.living,
+                "set_aside": len(one.aside),
             }
-
-
-def _segments(folder: Path) -> Iterator[tuple[str, int]]:
-    import msgspec
-
-    from core_client.segment import SUFFIX, Header
-
-    for path in sorted(folder.rglob("*" + SUFFIX)):
-        try:
-            with path.open("rb") as file:
-                header = msgspec.json.decode(file.readline(), type=Header)
-                sent = path.with_suffix(".offset")
-                offset = int(sent.read_bytes() or 0) if sent.exists() else 0
-                file.seek(max(file.tell(), offset))
-                yield header.uri, sum(line.endswith(b"\n") for line in file)
-        except (FileNotFoundError, msgspec.DecodeError):
-            continue  # gone meanwhile, or no segment

@@ -9,7 +9,7 @@ from core_client.artifacts import Artifacts, open_artifacts
 from core_client.artifacts.progress import shown
 from core_client.artifacts.staged import StagedArtifacts
 from core_client.artifacts.upload import Uploads
-from core_client.drain import Adopted, Drain
+from core_client.drain import Account, Drain
 from core_client.exceptions import StoreUnavailable
 from core_client.spool import Spool, folder_for
 from core_client.stores.base import Store
@@ -42,10 +42,10 @@ class Outbox:
             with shown(self.uploads):
                 self._drain.flush()
 
-    def adopt(self, every_host: bool) -> Adopted:
+    def adopt(self, every_host: bool, account: Account | None) -> None:
         """Send the files that processes left which are gone; see `Drain.adopt`."""
         with shown(self.uploads):
-            return self._drain.adopt(every_host)
+            self._drain.adopt(every_host, account)
 
     def close(self, timeout: float) -> None:
         """Send every file and end the thread; a file that is being sent gets the time it takes.

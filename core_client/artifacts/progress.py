@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from core_client.progress import bar
+
 if TYPE_CHECKING:
     from core_client.artifacts.upload import Uploads
 
@@ -20,14 +22,9 @@ def shown(uploads: Uploads) -> Iterator[None]:
     if waiting < SMALLEST:
         yield
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    columns = TextColumn("Sending files"), BarColumn(), DownloadColumn(), TransferSpeedColumn()
     before = uploads.sent
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=waiting)
-        uploads.watch = lambda sent: bar.update(task, completed=sent - before)
+    with bar("Sending files", waiting, in_bytes=True) as tell:
+        uploads.watch = lambda sent: tell(sent - before)
         try:
             yield
         finally:

@@ -53,6 +53,10 @@ class Store(ABC):
         """A run that was begun here a moment ago, by its id here, where the store names it anew."""
         return None
 
+    def own_id(self, run_id: str) -> str:
+        """The id that a run has in the store, where that names anew what was begun here."""
+        return run_id
+
     @abstractmethod
     def get_run(self, run_id: str) -> Run:
         """One run, deleted or not. Raises MlflowException RESOURCE_DOES_NOT_EXIST."""

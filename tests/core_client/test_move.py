@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,8 @@ from core_client.events import Inputs, Metrics
 from core_client.exceptions import MlflowException, StoreUnavailable
 from core_client.move import Moved, move
 from core_client.stores.file import FileStore
+from tests.command_line import COMMAND, document, said
+from tests.project import ROOT
 from tests.store_contract import dataset
 
 URIS = {"files": "here/mlruns", "database": "sqlite:///here/mlflow.db"}
@@ -122,6 +127,37 @@ def test_what_the_second_store_has_otherwise_is_told(own_place: Path) -> None:
     assert "'width'" in reports[run.info.run_id].problem
     assert [report.problem for report in reports.values()].count("") == 3
     assert Client(URIS["database"]).get_run(run.info.run_id).data.metrics["loss"] == 0.5
+
+
+@pytest.mark.parametrize(("first", "second"), [("files", "database"), ("database", "files")])
+def test_two_that_move_at_once_move_each_run_once(own_place: Path, first: str, second: str) -> None:
+    source, target = URIS[first], URIS[second].replace("here", "there")
+    before = told(filled(source))
+    command = [*COMMAND, "sync", "--from", source, "--to", target, "--json"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    both = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    reports = [report for one in both for report in json.loads(one.communicate(timeout=120)[0])]
+    assert [report["problem"] for report in reports] == [""] * 8
+    assert [report["news"] for report in reports].count(True) == 4
+    assert told(Client(target)) == before
+
+
+def test_a_dry_run_tells_and_writes_nothing(own_place: Path) -> None:
+    filled(URIS["files"])
+    words = ["--from", URIS["files"], "--to", URIS["database"].replace("here", "there")]
+    assert "4 runs to be moved" in said("sync", *words, "--dry-run")
+    assert not Path("there").exists()
+    assert "4 runs were moved" in said("sync", *words)
+    later = Client(URIS["files"])
+    (run,) = later.search_runs(["0"])
+    later.log_text(run.info.run_id, "new", "notes/new.txt")
+    plan = {one["run_id"]: one["news"] for one in document("sync", *words, "--dry-run")}
+    assert plan.pop(run.info.run_id) is True, "a file is lacking"
+    assert list(plan.values()) == [False] * 3
+    assert not list(Path("there").rglob("new.txt"))
 
 
 @pytest.mark.parametrize("source", ["nowhere", "sqlite:///no.db"])

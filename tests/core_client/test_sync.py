@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
@@ -15,7 +18,8 @@ from core_client.client import Client
 from core_client.events import Metrics, encode
 from core_client.segment import Header
 from core_client.spool import folder_for
-from core_client.sync import Synced, sync
+from core_client.sync import Synced, Waiting, sync, waiting
+from tests.command_line import document, in_terminal, said
 
 WRITER = """
 import sys
@@ -68,10 +72,17 @@ def closed_store(own_place: Path) -> Path:
     return place
 
 
-def only(reports: object) -> Synced:
-    (report,) = reports  # type: ignore[misc]
-    assert isinstance(report, Synced)
+Report = TypeVar("Report", Synced, Waiting)
+
+
+def only(reports: Iterator[Report]) -> Report:
+    (report,) = reports
     return report
+
+
+def only_of(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    (one,) = documents
+    return one
 
 
 def test_an_empty_spool_has_nothing_to_report(own_place: Path) -> None:
@@ -88,7 +99,7 @@ def test_what_a_killed_process_left_is_sent_once(closed_store: Path) -> None:
     closed_store.rmdir()
     second = only(sync())
     assert second.uri == f"sqlite:///{closed_store}"
-    assert second[2:] == (301, 1, "", [], [])  # the run's start, and its points
+    assert second[2:] == (301, 1, {run_id: run_id}, "", [], [])  # the run's start, and its points
     assert list(sync()) == []
 
     client = Client()
@@ -112,7 +123,7 @@ def test_two_at_once_share_the_work(closed_store: Path) -> None:
         reports += json.loads(out)
     assert sum(events for events, _, _ in reports) == 4 * 2001
     assert sum(closed for _, closed, _ in reports) == 4
-    for reason in (reason for _, _, waiting in reports for reason in waiting):
+    for reason in (reason for _, _, held in reports for reason in held):
         assert "is being sent by another process" in reason
     client = Client()
     for run_id in run_ids:
@@ -120,12 +131,73 @@ def test_two_at_once_share_the_work(closed_store: Path) -> None:
         assert steps == list(range(2000))
 
 
+def test_what_was_written_first_is_sent_first(closed_store: Path) -> None:
+    """Two that share the work must not let an older tag follow a newer one, nor end a run that
+    goes on in a later file."""
+    code = """
+import os
+from core_client import fluent, spool
+spool.SEGMENT_SIZE = 2_000
+fluent.start_run()
+for number in range(200):
+    fluent.set_tag("last", number)
+fluent.end_run()
+os._exit(0)
+"""
+    with python(code) as process:
+        assert process.wait() == 0
+    closed_store.rmdir()
+    first, *others = sorted(folder_for(f"sqlite:///{closed_store}").glob("*.events"))
+    assert len(others) > 3
+    with first.open("r+b") as file:  # as another process does that is sending it
+        fcntl.flock(file, fcntl.LOCK_EX)
+        report = only(sync())
+        assert (report.events, report.problem) == (0, "")
+        assert len(report.waiting) == 1 + len(others)
+        assert only(waiting()).living > 0
+    assert only(sync()).killed == 0
+    (run,) = Client().search_runs(["0"])
+    assert (run.info.status, run.data.tags["last"]) == ("FINISHED", "199")
+
+
+def test_a_dry_run_tells_and_sends_nothing(closed_store: Path) -> None:
+    run_id = killed(points=300)
+    closed_store.rmdir()
+    plan = only_of(document("sync", "--dry-run"))
+    assert (plan["events"], plan["runs"], plan["size"]) == (301, [run_id], 0)
+    assert (plan["living"], plan["held"], plan["aside"]) == (0, [], [])
+    assert "301 events of 1 run to be sent" in said("sync", "--dry-run")
+    report = only_of(document("sync"))
+    assert (report["events"], report["killed"], report["runs"]) == (301, 1, {run_id: run_id})
+    assert document("sync") == document("sync", "--dry-run") == []
+
+
+def test_a_person_sees_how_far_it_is(closed_store: Path) -> None:
+    killed(points=300)
+    closed_store.rmdir()
+    said = in_terminal(100, "sync")
+    assert "Sending events" in said
+    assert "301/301" in said
+
+
+def test_it_sends_though_the_mode_is_offline(
+    closed_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed(points=3)
+    closed_store.rmdir()
+    monkeypatch.setenv("AUTOLOG_MODE", "offline")
+    assert only_of(document("sync"))["events"] == 4
+
+
 def test_a_living_process_keeps_its_own(own_place: Path) -> None:
     with python(WRITER, "10") as process:
         run_id = written(process)
+        kept = f"Process {process.pid} is still running and sends its own."
+        plan = only(waiting())
+        assert (plan.events, plan.runs, plan.held) == (0, [], [kept])
         report = only(sync())
         assert report.events == report.killed == 0
-        assert report.waiting == [f"Process {process.pid} is still running and sends its own."]
+        assert report.waiting == [kept]
         process.communicate()
     assert process.returncode == 0
     assert list(sync()) == []

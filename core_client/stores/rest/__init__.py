@@ -45,6 +45,9 @@ class RestStore(Store):
     def started(self, run_id: str) -> RunInfo | None:
         return self._writer.started(run_id)
 
+    def own_id(self, run_id: str) -> str:
+        return self._writer.ids.server_id(run_id)
+
     def get_run(self, run_id: str) -> Run:
         found = self._api.run(self._writer.ids.server_id(run_id))
         if found is None:
