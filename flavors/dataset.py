@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 from core_client.entities import Dataset, DatasetInput, InputTag
-from flavors.signature import infer_schema
+from flavors.signature import Schema, infer_schema
 
 # Rows that are hashed: spread over the whole, so that two sets with one head are told apart.
 DIGEST_ROWS = 200
@@ -36,18 +36,48 @@ def describe(
             _hash(part, digest)
     if rows is not None:
         digest.update(str(rows).encode())
+    schema, profile = _schema(data, targets), _profile(data, targets, rows)
+    return _input(name, context, digest.hexdigest(), schema, profile)
+
+
+def describe_stream(
+    name: str, context: str, schema: Schema | None, profile: dict[str, Any]
+) -> DatasetInput:
+    """A dataset that comes in batches, none of which may be taken, as a run records it.
+
+    Args:
+        name: how people call it.
+        context: what it was used for, such as ``train`` or ``eval``.
+        schema: of its features, if that is known.
+        profile: what else is known of it.
+    """
+    features = schema.to_json() if schema is not None else None
+    known = {"mlflow_tensorspec": {"features": features, "targets": None}} if features else {}
+    told = json.dumps([known, profile], sort_keys=True).encode()
+    digest = hashlib.md5(told, usedforsecurity=False).hexdigest()
+    return _input(name, context, digest, known, profile)
+
+
+def _input(
+    name: str | None, context: str, digest: str, schema: dict[str, Any], profile: dict[str, Any]
+) -> DatasetInput:
     dataset = Dataset(
         name=name or "dataset",
-        digest=digest.hexdigest()[:8],
+        digest=digest[:8],
         source_type="code",
         source=json.dumps({"tags": {}}),
-        schema=json.dumps(_schema(data, targets)),
-        profile=json.dumps(_profile(data, targets, rows)),
+        schema=json.dumps(schema),
+        profile=json.dumps(profile),
     )
     return DatasetInput(dataset, [InputTag("mlflow.data.context", context)])
 
 
 def _hash(part: Any, digest: Any) -> None:
+    if isinstance(part, dict):  # of arrays, by the names of a model's inputs
+        for name, value in part.items():
+            digest.update(repr(name).encode())
+            _hash(value, digest)
+        return
     shape = _shape(part)
     digest.update(repr((type(part).__name__, shape)).encode())
     step = max(1, shape[0] // DIGEST_ROWS) if shape else 1
@@ -86,6 +116,10 @@ def _schema(data: Any, targets: Any) -> dict[str, Any]:
 
 
 def _profile(data: Any, targets: Any, rows: int | None) -> dict[str, Any]:
+    if isinstance(data, dict):
+        each = {name: _profile(part, None, rows) for name, part in data.items()}
+        keys = dict.fromkeys(key for profile in each.values() for key in profile)
+        return {key: {name: each[name].get(key) for name in each} for key in keys}
     shape = _whole(data, rows)
     if hasattr(data, "iloc") or not hasattr(data, "dtype"):
         count = shape[0] if shape else 0

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from core_client.exceptions import MlflowException, invalid
+from core_client.paths import contained
 from flavors import environment, example, trust
 from flavors.log import Saved
 from flavors.model import MLMODEL, Model, to_yaml
@@ -130,12 +131,29 @@ def read(folder: Path, data_file: str, trusted: bool) -> tuple[bytes, bool]:
 
     Code that is kept with a model that may run becomes importable.
     """
+    files, trusted = read_files(folder, data_file, trusted)
+    return files[data_file], trusted
+
+
+def read_files(folder: Path, data: str, trusted: bool) -> tuple[dict[str, bytes], bool]:
+    """As `read`, for a model in several files: all of them, by their path in `folder`.
+
+    Args:
+        folder: the model's.
+        data: a file in it, or a folder that is read with all that it holds.
+        trusted: whether code in it may run, whoever wrote it.
+    """
+    place = contained(folder, data)
+    names = [data]
+    if place.is_dir():
+        top = folder.resolve()
+        names = [path.relative_to(top).as_posix() for path in _code_files(place)]
     code = [path.relative_to(folder).as_posix() for path in _code_files(folder / "code")]
-    contents = trust.read(folder, [data_file, *code])
+    contents = trust.read(folder, [*names, *code])
     trusted = trusted or contents.ours
     if trusted:
         trust.importable({name: contents.files[name] for name in code})
-    return contents.files[data_file], trusted
+    return {name: contents.files[name] for name in names}, trusted
 
 
 def _code(paths: Sequence[str]) -> dict[str, bytes]:

@@ -13,7 +13,8 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -72,13 +73,28 @@ def importable(files: Mapping[str, bytes]) -> None:
     digest = hashlib.sha256(json.dumps(_hashes(files), sort_keys=True).encode()).hexdigest()
     if digest not in _imported:
         _imported[digest] = tempfile.TemporaryDirectory(prefix="autolog-code-")
-        for name, data in files.items():
-            path = Path(_imported[digest].name, name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+        _write(files, Path(_imported[digest].name))
     top = str(Path(_imported[digest].name, "code"))
     if top not in sys.path:
         sys.path.append(top)  # last, so that nothing installed is hidden by it
+
+
+@contextmanager
+def unpacked(files: Mapping[str, bytes]) -> Iterator[Path]:
+    """A private folder with those files, for libraries that load a model from a path.
+
+    In the model's own folder a file might change after it was hashed.
+    """
+    with tempfile.TemporaryDirectory(prefix="autolog-model-") as folder:
+        _write(files, Path(folder))
+        yield Path(folder)
+
+
+def _write(files: Mapping[str, bytes], folder: Path) -> None:
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
 
 
 def refused(folder: Path, what: str, cure: str) -> MlflowException:

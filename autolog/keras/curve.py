@@ -1,0 +1,128 @@
+"""The callback that writes the metrics of epochs and, if asked for, of batches."""
+
+from __future__ import annotations
+
+import time
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+from autolog.engine.guard import guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from autolog.engine.recorder import Recorder
+
+MOST_ROWS = 100  # of batches that wait to be written
+MOST_SECONDS = 1.0  # that they wait
+
+
+class Curve:
+    """What is mixed into the callback class of the model's own Keras.
+
+    The metrics of batches are kept as the framework holds them, and looked at off the training
+    thread, many at once: on some devices looking at a number waits for all that was begun.
+
+    Args:
+        run: where to.
+        epochs: whether the metrics at the end of each epoch are written.
+        interval: write those of every so manieth batch; None for none.
+    """
+
+    model: Any
+    async_safe = True  # says to Keras 3 that batches may be told from another thread
+    _supports_tf_logs = True  # says to Keras 2 that metrics need not be made numbers
+
+    def __init__(self, run: Recorder, epochs: bool, interval: int | None) -> None:
+        super().__init__()
+        self.run, self.epochs, self.interval = run, epochs, interval
+        self.step = 0  # of the last point: batches trained if there is an interval, else the epoch
+        self._at_once = 1  # batches that Keras tells in one
+        self._batches = 0  # of this epoch
+        self._first = 0  # batches trained before this epoch
+        self._rows: list[tuple[int, int, Mapping[str, Any]]] = []
+        self._written = time.monotonic()
+        self._lock = Lock()
+        self._guard = guarded("keras: metrics", lambda: run.name, run.silent)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """See how many batches the model was trained with before."""
+        with self._guard:
+            if self.interval is not None:
+                self._first = int(self.model.optimizer.iterations)
+                self._at_once = int(_either(self.model, "steps_per_execution") or 1)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Keep one batch."""
+        if self.interval is None:
+            return
+        with self._guard:
+            step = self._first + int(batch) + 1
+            with self._lock:
+                self._batches = max(self._batches, int(batch) + 1)
+                if logs and step % self.interval < self._at_once:
+                    self._rows.append((time.time_ns() // 1_000_000, step, logs))
+                if len(self._rows) < MOST_ROWS and time.monotonic() < self._written + MOST_SECONDS:
+                    return
+            self.flush()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Write one epoch: what the callbacks before this one made of its metrics."""
+        with self._guard:
+            last = max((step for _, step, _ in self._rows), default=0)
+            self.flush()
+            self._first += self._batches
+            self._batches = 0
+            self.step = int(epoch) if self.interval is None else self._first
+            if not self.epochs:
+                return
+            metrics = numbers(logs or {})
+            for name in [name for name in metrics if name.startswith("val_")]:
+                metrics["validation_" + name.removeprefix("val_")] = metrics[name]
+            if "learning_rate" not in metrics and (rate := _learning_rate(self.model)) is not None:
+                metrics["learning_rate"] = rate
+            if last == self.step:  # the last batch told the metrics of the training already
+                told = ("val_", "validation_", "learning_rate")
+                metrics = {key: metrics[key] for key in metrics if key.startswith(told)}
+            self.run.log_metrics(metrics, self.step)
+
+    def flush(self) -> None:
+        """Have the batches that wait written."""
+        with self._lock:
+            rows, self._rows = self._rows, []
+            self._written = time.monotonic()
+        if rows:
+            self.run.later(self._write, rows)
+
+    def _write(self, rows: list[tuple[int, int, Mapping[str, Any]]]) -> None:
+        for timestamp, step, logs in sorted(rows, key=lambda row: row[1]):
+            self.run.log_metrics(numbers(logs), step, timestamp)
+
+    def _implements_train_batch_hooks(self) -> bool:  # asked by Keras 2
+        return self.interval is not None
+
+
+def numbers(logs: Mapping[str, Any]) -> dict[str, float]:
+    """Those of the metrics that are numbers."""
+    found: dict[str, float] = {}
+    for key, value in logs.items():
+        if isinstance(value, dict):
+            found.update(numbers(value))
+            continue
+        try:
+            found[str(key)] = float(value)
+        except (TypeError, ValueError):
+            continue
+    return found
+
+
+def _learning_rate(model: Any) -> float | None:
+    rate = getattr(model.optimizer, "learning_rate", None)
+    if callable(rate):  # a schedule, in Keras 2
+        rate = rate(model.optimizer.iterations)
+    return None if rate is None else float(rate)
+
+
+def _either(model: Any, name: str) -> Any:
+    """An attribute that is private in Keras 2."""
+    return getattr(model, name, None) or getattr(model, "_" + name, None)

@@ -1,0 +1,161 @@
+"""The record of one fit, for every framework that trains Keras models: `keras` and `tensorflow`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from autolog.boosting.params import readable
+from autolog.engine.guard import guarded
+from autolog.keras import callbacks, data
+from autolog.keras.curve import Curve
+from autolog.sklearn.origins import ById
+from autolog.sklearn.params import is_search
+
+if TYPE_CHECKING:
+    from autolog.engine.call import Call
+    from autolog.engine.recorder import Recorder
+
+# Arguments of `fit` that are no params: data, and what has its own place.
+NO_PARAMS = ("x", "y", "validation_data", "sample_weight", "callbacks")
+
+trained = ById()  # models that were recorded, and the Recorder of each
+
+
+class Manner(NamedTuple):
+    """What differs between the frameworks that record a Keras model.
+
+    Attributes:
+        optimizer: what the names of the optimizer's params begin with.
+        flavor: which file in flavors/ saves the model.
+        save: further keywords for that flavor's `log_model`.
+        callbacks: gives further callbacks of ours for a training.
+    """
+
+    optimizer: str
+    flavor: str
+    save: Mapping[str, Any] = MappingProxyType({})
+    callbacks: Callable[[Recorder], list[Any]] = lambda run: []
+
+
+def fit(call: Call, manner: Manner) -> Generator[None, Any, None]:
+    """Record one training; if another framework records this very call, what that cannot know."""
+    if is_step(call):
+        yield
+        return
+    run = call.scope(type(call.instance).__name__)
+    log_optimizer(call, run, manner)
+    added = manner.callbacks(run)
+    if is_recorded_outside(call):
+        callbacks.add(call, added)
+        yield
+        return
+    record = Fit(call, run, manner)
+    record.before(added)
+    try:
+        history: Any = yield
+    finally:
+        record.finish()
+    record.after(history)
+
+
+def is_recorded_outside(call: Call) -> bool:
+    """Whether another framework of ours sees the same call, and is recording it."""
+    outer = call.outer
+    return (
+        outer is not None
+        and outer.instance is call.instance
+        and outer.function == call.function
+    )
+
+
+def is_step(call: Call) -> bool:
+    """Whether a search or cross-validation makes this call, as one of many."""
+    outer = call.outer
+    if outer is None or outer.instance is call.instance:
+        return False
+    return outer.instance is None or is_search(outer.instance)
+
+
+def log_optimizer(call: Call, run: Recorder, manner: Manner) -> None:
+    """The optimizer's hyper-parameters."""
+    with guarded(f"{manner.flavor}: optimizer", lambda: run.name, run.silent):
+        optimizer = getattr(call.instance, "optimizer", None)
+        if optimizer is not None:
+            config = optimizer.get_config()
+            run.log_params(readable({manner.optimizer + key: config[key] for key in config}))
+
+
+class Fit:
+    """All of one fit.
+
+    Args:
+        call: the call.
+        run: where it is recorded.
+        manner: how.
+    """
+
+    def __init__(self, call: Call, run: Recorder, manner: Manner) -> None:
+        self.call, self.run, self.manner = call, run, manner
+        self.model, self.given = call.instance, call.arguments
+        self.user_callbacks = callbacks.flat(self.given["callbacks"])
+        self.curve: Any = None
+        self.files = callbacks.Files(self.user_callbacks)
+
+    def before(self, added: list[Any]) -> None:
+        """Params and datasets; the curve is written from now on.
+
+        Args:
+            added: further callbacks of ours.
+        """
+        x, options = self.given.get("x"), self.call.options
+        with self._part("params"):
+            params = {key: value for key, value in self.given.items() if key not in NO_PARAMS}
+            params["batch_size"] = data.batch_size(x, params.get("batch_size"))
+            self.run.log_params(readable(params))
+            self.run.log_params(readable(callbacks.early_stopping_params(self.user_callbacks)))
+        if options.log_datasets:
+            for dataset in data.of_fit(self.given, self.model, self.call.caller):
+                with self._part(f"dataset '{dataset.name}'"):
+                    self.run.log_inputs([dataset.described()])
+        kind = callbacks.kind(self.model, Curve)
+        self.curve = kind(self.run, options.log_every_epoch, options.log_every_n_steps)
+        callbacks.add(self.call, [*added, self.curve])
+
+    def finish(self) -> None:
+        """The training is over, by whatever end: keep what it has left behind."""
+        self.curve.flush()
+        with self._part("files of callbacks"):
+            self.files.log(self.run)
+        with self._part("summary"):
+            lines: list[str] = []
+            self.model.summary(print_fn=lambda line, **_: lines.append(line))
+            self.run.log_text("\n".join(lines), "model_summary.txt")
+
+    def after(self, history: Any) -> None:
+        """What stopping early did, and the model."""
+        trained.put(self.model, self.run)
+        with self._part("early stopping"):
+            callbacks.log_early_stopping(self.user_callbacks, history, self.curve)
+        options = self.call.options
+        if not options.log_models:
+            return
+        example, signature = None, None
+        with self._part("signature"):
+            example = data.head(self.given.get("x"), self.model)
+            if options.log_model_signatures:
+                from flavors.keras import signature_of
+
+                signature = signature_of(self.model, example)
+        self.run.log_model(
+            self.model,
+            flavor=self.manner.flavor,
+            signature=signature if signature is not None else False,
+            input_example=example if options.log_input_examples else None,
+            **self.manner.save,
+        )
+        self.run.register_model(options.registered_model_name)
+
+    def _part(self, what: str) -> guarded:
+        return guarded(f"{self.manner.flavor}: {what}", lambda: self.run.name, self.run.silent)
