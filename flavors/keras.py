@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -301,6 +302,8 @@ def _load(
             import tensorflow
 
             return tensorflow.saved_model.load(str(path))
+        if not zipfile.is_zipfile(path):
+            raise MlflowException(f"The model in '{folder}' cannot be read: no '{WHOLE}' in it.")
         import keras
 
         # Vouched for: a layer with code in it is what the user wants.

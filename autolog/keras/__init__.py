@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autolog.engine import configure
-from autolog.keras import training  # noqa: F401  # declare the hooks
+from autolog.keras import training  # declares the hooks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

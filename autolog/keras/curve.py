@@ -69,7 +69,7 @@ class Curve:
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write one epoch: what the callbacks before this one made of its metrics."""
         with self._guard:
-            last = max((step for _, step, _ in self._rows), default=0)
+            last = max((step for _, step, _ in self._rows), default=None)
             self.flush()
             self._first += self._batches
             self._batches = 0
@@ -117,9 +117,12 @@ def numbers(logs: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _learning_rate(model: Any) -> float | None:
-    rate = getattr(model.optimizer, "learning_rate", None)
-    if callable(rate):  # a schedule, in Keras 2
-        rate = rate(model.optimizer.iterations)
+    optimizer = model.optimizer
+    rate = getattr(optimizer, "_learning_rate", None)
+    # Of a schedule, Keras 2 gives as `learning_rate` what was used for the batch before.
+    rate = (
+        rate(optimizer.iterations) if callable(rate) else getattr(optimizer, "learning_rate", None)
+    )
     return None if rate is None else float(rate)
 
 

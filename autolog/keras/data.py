@@ -45,7 +45,7 @@ class Described(NamedTuple):
 
 def of_fit(given: Mapping[str, Any], model: Any, frame: FrameType) -> Iterator[Described]:
     """Training and validation data of a fit, by the names that the user's variables have."""
-    inputs = list(getattr(model, "input_names", None) or ())
+    inputs = input_names(model)
     x = given.get("x")
     name = names.variable(x, frame, unknown="dataset")
     yield Described(x, given.get("y"), name, "train", inputs)
@@ -56,6 +56,14 @@ def of_fit(given: Mapping[str, Any], model: Any, frame: FrameType) -> Iterator[D
             validation, targets = validation[0], validation[1]
         name = names.variable(validation, frame, unknown="validation_data")
         yield Described(validation, targets, name, "eval", inputs)
+
+
+def input_names(model: Any) -> list[str]:
+    """The names of a model's inputs; none if it defines `call` itself."""
+    try:
+        return [str(one.name).partition(":")[0] for one in model.inputs or ()]
+    except (AttributeError, ValueError):  # Sequential, not built yet
+        return []
 
 
 def arrays(data: Any, inputs: list[str]) -> Any:
@@ -79,7 +87,7 @@ def arrays(data: Any, inputs: list[str]) -> Any:
 
 def head(data: Any, model: Any) -> Any:
     """The first rows as numpy arrays or a DataFrame; None if the data comes in batches."""
-    found = arrays(data, list(getattr(model, "input_names", None) or ()))
+    found = arrays(data, input_names(model))
     if isinstance(found, dict):
         return {name: _rows(part, slice(EXAMPLE_ROWS)) for name, part in found.items()}
     return None if found is None else _rows(found, slice(EXAMPLE_ROWS))
@@ -103,14 +111,21 @@ def batch_size(data: Any, given: Any) -> Any:
 
 
 def _is_array(data: Any) -> bool:
-    return hasattr(data, "shape") and hasattr(data, "__getitem__") and hasattr(data, "dtype") or (
-        hasattr(data, "iloc")
-    )
+    is_tensor = all(hasattr(data, name) for name in ("shape", "dtype", "__getitem__"))
+    return is_tensor or hasattr(data, "iloc")
 
 
 def _in_memory(data: Any) -> bool:
-    parts = data.values() if isinstance(data, dict) else data if isinstance(data, tuple | list) else [data]
-    return data is None or all(isinstance(part, np.ndarray) or hasattr(part, "iloc") for part in parts)
+    """Whether it may be described as it is: no tensors, which numpy would have to copy."""
+    if isinstance(data, dict | tuple | list):
+        parts = data.values() if isinstance(data, dict) else data
+        return all(_in_memory(part) for part in parts)
+    return (
+        data is None
+        or not hasattr(data, "shape")
+        or isinstance(data, np.ndarray)
+        or (hasattr(data, "iloc"))
+    )
 
 
 def _sampled(data: Any) -> Any:
@@ -134,7 +149,7 @@ def _rows(data: Any, some: slice) -> Any:
 def _of_stream(data: Any) -> tuple[Schema | None, dict[str, Any]]:
     """Types and sizes of data that comes in batches, as far as it tells them without a batch."""
     schema = None
-    spec = getattr(data, "element_spec", None)
+    spec: Any = getattr(data, "element_spec", None)
     if isinstance(spec, tuple) and spec:
         spec = spec[0]
     if spec is not None:

@@ -40,7 +40,7 @@ def evaluate(call: Call) -> Generator[None, Any, None]:
     metrics = numbers(result.metrics or {})
     run.log_metrics({f"{key}_{name}": value for key, value in metrics.items()})
     if call.options.log_datasets:
-        inputs = list(getattr(call.instance, "input_names", None) or ())
+        inputs = data.input_names(call.instance)
         used = data.Described(given.get("x"), given.get("y"), name, "eval", inputs)
         run.log_inputs([used.described()])
 

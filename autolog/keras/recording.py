@@ -44,6 +44,7 @@ def fit(call: Call, manner: Manner) -> Generator[None, Any, None]:
     if is_step(call):
         yield
         return
+    _ = call.arguments  # that do not fit the method open no run
     run = call.scope(type(call.instance).__name__)
     log_optimizer(call, run, manner)
     added = manner.callbacks(run)
@@ -63,11 +64,7 @@ def fit(call: Call, manner: Manner) -> Generator[None, Any, None]:
 def is_recorded_outside(call: Call) -> bool:
     """Whether another framework of ours sees the same call, and is recording it."""
     outer = call.outer
-    return (
-        outer is not None
-        and outer.instance is call.instance
-        and outer.function == call.function
-    )
+    return outer is not None and outer.instance is call.instance and outer.function == call.function
 
 
 def is_step(call: Call) -> bool:
@@ -128,10 +125,11 @@ class Fit:
         self.curve.flush()
         with self._part("files of callbacks"):
             self.files.log(self.run)
-        with self._part("summary"):
-            lines: list[str] = []
-            self.model.summary(print_fn=lambda line, **_: lines.append(line))
-            self.run.log_text("\n".join(lines), "model_summary.txt")
+        if self.model.built:
+            with self._part("summary"):
+                lines: list[str] = []
+                self.model.summary(print_fn=lambda line, **_: lines.append(line))
+                self.run.log_text("\n".join(lines), "model_summary.txt")
 
     def after(self, history: Any) -> None:
         """What stopping early did, and the model."""
