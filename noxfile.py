@@ -21,7 +21,7 @@ STORES = ("s3", "gcs", "azure", "sftp", "hdfs")
 # Frameworks of which one version is tested, with the dependency group of the same name.
 ONE_VERSION = ("pytorch",)
 # Frameworks that are recorded by MLflow and by us, and compared.
-BESIDE_MLFLOW = "sklearn,xgboost,lightgbm,statsmodels"
+BESIDE_MLFLOW = "sklearn,xgboost,lightgbm,statsmodels,keras"
 PACKAGES = ("core_client", "flavors", "autolog")
 
 nox.needs_version = ">=2024.10.9"
@@ -138,6 +138,15 @@ def register(extra: str) -> None:
 
 for extra in FRAMEWORKS:
     register(extra)
+
+
+@nox.session
+def keras_backends(session: nox.Session) -> None:
+    """Keras on PyTorch and on JAX; its own sessions run it on TensorFlow."""
+    session.install("-e", ".", "torch==2.13.0", "jax[cpu]", EXTRAS["keras"][0], *group("test"))
+    for backend in ("torch", "jax"):
+        session.env["KERAS_BACKEND"] = backend
+        pytest(session, "integration_tests/keras")
 
 
 @nox.session

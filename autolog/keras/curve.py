@@ -43,6 +43,7 @@ class Curve:
         self._rows: list[tuple[int, int, Mapping[str, Any]]] = []
         self._written = time.monotonic()
         self._lock = Lock()
+        self._is_over = False  # what is told now, by another thread, comes late
         self._guard = guarded("keras: metrics", lambda: run.name, run.silent)
 
     def on_train_begin(self, logs: Any = None) -> None:
@@ -62,7 +63,8 @@ class Curve:
                 self._batches = max(self._batches, int(batch) + 1)
                 if logs and step % self.interval < self._at_once:
                     self._rows.append((time.time_ns() // 1_000_000, step, logs))
-                if len(self._rows) < MOST_ROWS and time.monotonic() < self._written + MOST_SECONDS:
+                is_recent = time.monotonic() < self._written + MOST_SECONDS
+                if len(self._rows) < MOST_ROWS and is_recent and not self._is_over:
                     return
             self.flush()
 
@@ -85,6 +87,11 @@ class Curve:
                 told = ("val_", "validation_", "learning_rate")
                 metrics = {key: metrics[key] for key in metrics if key.startswith(told)}
             self.run.log_metrics(metrics, self.step)
+
+    def close(self) -> None:
+        """The training is over."""
+        self._is_over = True
+        self.flush()
 
     def flush(self) -> None:
         """Have the batches that wait written."""

@@ -122,7 +122,7 @@ class Fit:
 
     def finish(self) -> None:
         """The training is over, by whatever end: keep what it has left behind."""
-        self.curve.flush()
+        self.curve.close()
         with self._part("files of callbacks"):
             self.files.log(self.run)
         if self.model.built:
