@@ -20,7 +20,7 @@ from core_client.checks import (
     tag_value,
     whole_number,
 )
-from core_client.destination import Destination
+from core_client.destination import Destination, destination
 from core_client.entities import (
     DatasetInput,
     Metric,
@@ -332,6 +332,10 @@ class ActiveRun(RunFiles):
         self._info = msgspec.structs.replace(self._info, status=status, end_time=end_time)
         context.remove(self)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        start = self._destination.spool.beginning(self._id)
+        return _elsewhere, (self._destination.uri, start, self._info, self.tags, self._params)
+
     def _repr_html_(self) -> str | None:
         from core_client import display
 
@@ -355,3 +359,17 @@ class ActiveRun(RunFiles):
                     f"'{value}': a param is set once. Use another key, a tag, or a new run."
                 )
         return {key: value for key, value in values.items() if key not in self._params}
+
+
+def _elsewhere(
+    uri: str,
+    start: RunStarted | None,
+    info: RunInfo,
+    tags: Mapping[str, str],
+    params: Mapping[str, str],
+) -> ActiveRun:
+    """The run in a process that was started meanwhile: it is written to, and ends where it began."""
+    where = destination(uri)
+    if start is not None:
+        where.spool.inherit(start)
+    return ActiveRun(where, info, tags, params, start)

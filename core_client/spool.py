@@ -80,6 +80,18 @@ class Spool:
                 elif isinstance(event, RunEnded):
                     self._open_runs.pop(event.run_id, None)
 
+    def beginning(self, run_id: str) -> RunStarted | None:
+        """The first event of a run that this process has open, if it began that run."""
+        event = self._open_runs.get(run_id)
+        if isinstance(event, RunInherited):
+            return event.start
+        return event if isinstance(event, RunStarted) else None
+
+    def inherit(self, start: RunStarted) -> None:
+        """Take part in a run that another process has open, and ends."""
+        with self._lock:
+            self._open_runs.setdefault(start.run_id, RunInherited(start))
+
     def sync(self) -> None:
         """Wait until what was appended is on the disk itself, safe from a power cut."""
         with self._lock:

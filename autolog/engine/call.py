@@ -103,6 +103,13 @@ class Call:
         """The active run, or else a new one that ends with the call."""
         return self._session.run
 
+    def resume(self, run_id: str) -> None:
+        """Go on with that run instead of opening a new one. It ends again with the call.
+
+        Call it before `run` is asked for. A run that is active stays the one written to.
+        """
+        self._session.resumes = run_id
+
     def scope(self, class_name: str) -> Recorder:
         """The recorder for one training, as `Recorder.scope`.
 

@@ -65,13 +65,16 @@ class Session:
         parent: the session of another framework's call that this one is nested in.
     """
 
-    __slots__ = ("_recorder", "_run", "call", "framework", "frameworks", "options", "parent")
+    __slots__ = (
+        "_recorder", "_run", "call", "framework", "frameworks", "options", "parent", "resumes",
+    )  # fmt: skip
 
     def __init__(self, framework: str, options: Options, parent: Session | None) -> None:
         self.framework, self.options, self.parent = framework, options, parent
         self.call: Call | None = None  # what is being recorded
         outer = parent.frameworks if parent is not None else frozenset[str]()
         self.frameworks: frozenset[str] = outer | {framework}  # calls of these are silent below
+        self.resumes: str | None = None  # the id of the run to go on with, if none is active
         self._recorder: Recorder | None = None
         self._run: ActiveRun | None = None  # the run that this session opened, and will end
 
@@ -89,7 +92,9 @@ class Session:
                 extra = self.options.get("extra_tags") or {}
                 home = self.call.home if self.call is not None else None
                 tags = {**extra, "mlflow.autologging": home or self.framework}
-                run = self._run = fluent.start_run(tags=tags)
+                run = self._run = fluent.start_run(
+                    self.resumes, tags=None if self.resumes else tags
+                )
             self._recorder = Recorder(run, self.framework, self.silent)
         return self._recorder
 
@@ -118,6 +123,8 @@ class Session:
         if run is None:
             return
         if error is not None:
+            if isinstance(error, SystemExit) and error.__context__ is not None:
+                error = error.__context__  # a framework ends the process over what is the reason
             with self.guarded("noting the error"):
                 text = str(error)
                 reason = f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autolog.checkpoints import checked
 from autolog.engine import configure
+from autolog.pytorch import lightning  # noqa: F401  # declare the hooks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
