@@ -13,11 +13,15 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from core_client.run import ActiveRun
 
 _stack: ContextVar[tuple[ActiveRun, ...]] = ContextVar("autolog_active_runs", default=())
 _last = threading.local()
 _active: dict[str, ActiveRun] = {}  # anywhere in this process
+# Called, in the thread concerned, when a run has become the active one or has ended. None raises.
+listeners: list[Callable[[], object]] = []
 
 
 class _Cell(threading.local):
@@ -45,17 +49,24 @@ def push(run: ActiveRun) -> None:
     _set((*_stack.get(), run))
     _active[run.run_id] = run
     _last.run_id = run.run_id
+    _tell()
 
 
 def remove(run: ActiveRun) -> None:
     """The run is not active any more, wherever in the stack it is."""
     _set(tuple(one for one in _stack.get() if one is not run))
     _active.pop(run.run_id, None)
+    _tell()
 
 
 def active_anywhere() -> list[ActiveRun]:
     """The active runs of every thread and context, the last one begun first."""
     return list(_active.values())[::-1]
+
+
+def _tell() -> None:
+    for listener in tuple(listeners):
+        listener()
 
 
 def _set(stack: tuple[ActiveRun, ...]) -> None:

@@ -184,15 +184,15 @@ class Recording(Hook):
 
     Args:
         handler: the generator function that was decorated.
-        part_of: as for `on`.
+        part_of, nested: as for `on`.
         hook: as for `Hook`.
     """
 
     framework: Framework
 
-    def __init__(self, handler: Handler, part_of: Handler | None, *hook: Any) -> None:
+    def __init__(self, handler: Handler, part_of: Handler | None, nested: bool, *hook: Any) -> None:
         super().__init__(*hook)
-        self.handler, self.part_of = handler, part_of
+        self.handler, self.part_of, self.nested = handler, part_of, nested
 
     @property
     def declared_as(self) -> tuple[str, ...]:
@@ -214,7 +214,7 @@ class Recording(Hook):
         whole = None
         if parent is not None and self.framework.name in parent.frameworks:
             whole = self._whole(parent)
-            if whole is None:
+            if whole is None and not self.nested:
                 return wrapped(*args, **kwargs)
         options = self.framework.options
         if options is None or silent_process():

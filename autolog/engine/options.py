@@ -123,6 +123,7 @@ def on(
     also: Sequence[str] = (),
     subclasses: bool = False,
     part_of: Handler | None = None,
+    nested: bool = False,
 ) -> Callable[[H], H]:
     """Record the calls of one function or method with the decorated handler.
 
@@ -137,10 +138,11 @@ def on(
         part_of: the handler of another hook of the framework, whose function calls this one for
             a part of its work: such a call is recorded too. Other calls that a recorded call of
             the same framework makes are not.
+        nested: such other calls too, whichever recorded call makes them.
     """
 
     def declare(handler: H) -> H:
-        new = Recording(handler, part_of, module, path, also, subclasses)
+        new = Recording(handler, part_of, nested, module, path, also, subclasses)
         with hook.lock:
             # The framework's file may be loaded again: its new handlers replace the old ones.
             old = [one for one in _declared if one.declared_as == new.declared_as]

@@ -9,7 +9,9 @@ import sys
 import threading
 from pathlib import Path
 
-from core_client import fluent
+import pytest
+
+from core_client import context, fluent
 from core_client.client import Client
 
 BEGIN = "import asyncio, os, sys, threading\nfrom core_client import fluent\n"
@@ -78,3 +80,16 @@ def test_tasks_and_threads_have_a_run_each() -> None:
         thread.join()
     assert seen == [None]
     assert fluent.active_run() is None
+
+
+def test_listeners_are_told_when_the_active_run_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str | None] = []
+
+    def listener() -> None:
+        run = context.active_run()
+        seen.append(run and run.info.run_name)
+
+    monkeypatch.setattr(context, "listeners", [listener])
+    with fluent.start_run(run_name="outer"), fluent.start_run(run_name="inner", nested=True):
+        pass
+    assert seen == ["outer", "inner", "outer", None]

@@ -115,6 +115,32 @@ def test_nested_calls_of_one_framework_are_silent(fits: Any) -> None:
     assert run.data.params == {"X of Meta": "outer"}
 
 
+def test_a_nested_hook_sees_the_calls_within_recorded_ones(toy: Toy) -> None:
+    seen = []
+
+    @toy.on("Base.fit", subclasses=True)
+    def fit(call: Any) -> Iterator[None]:
+        call.run.log_param("X", call.arguments["X"])
+        yield
+
+    @toy.on("train", "toylib.training", nested=True)
+    def train(call: Any) -> Iterator[None]:
+        seen.append(call.run.run_id)
+        yield
+
+    toy.autolog()
+    base, training = toy.load("toylib.base"), toy.load("toylib.training")
+
+    class Wrapper(base.Base):  # type: ignore[misc]
+        def fit(self, X: Any) -> Any:
+            training.train(X)
+            return self
+
+    Wrapper().fit(1)
+    training.train(2)
+    assert seen == [run.info.run_id for run in runs()]
+
+
 def test_a_part_of_a_call_is_recorded_with_it(toy: Toy) -> None:
     """As a wrapper's fit that hands the work to the library's own training function."""
 
