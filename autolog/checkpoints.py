@@ -52,11 +52,18 @@ class Checkpoints:
     def __init__(self, run: Recorder, options: Options, suffix: str) -> None:
         self.run, self.suffix = run, suffix
         self.weights_only = bool(options.checkpoint_save_weights_only)
-        self._freq = options.checkpoint_save_freq if options.checkpoint else None
+        freq = options.checkpoint_save_freq if options.checkpoint else None
+        self._by_epoch = freq == "epoch"
+        self._every = freq if isinstance(freq, int) else 0  # steps
         self._monitor, self._mode = options.checkpoint_monitor, options.checkpoint_mode
         self._best_only = options.checkpoint_save_best_only
         self._best: float | None = None
         self._step = 0  # the last one that was looked at
+
+    @property
+    def by_step(self) -> bool:
+        """Whether they are saved after so many batches, in the midst of an epoch."""
+        return self._every > 0
 
     def after_epoch(self, epoch: int, global_step: int, metrics: Metrics, save: Save) -> None:
         """Save a checkpoint if one is due at the end of an epoch.
@@ -67,19 +74,20 @@ class Checkpoints:
             metrics: gives the metrics as they stand, asked only if needed.
             save: writes the model, or what `weights_only` says, to a path that it is given.
         """
-        if self._freq == "epoch":
+        if self._by_epoch:
             self._save(f"epoch_{epoch}", epoch, global_step, metrics, save)
 
     def after_step(self, epoch: int, global_step: int, metrics: Metrics, save: Save) -> None:
         """Save a checkpoint if one is due after so many batches; arguments as `after_epoch`."""
-        if self._freq is None or self._freq == "epoch":
+        if not self.by_step:
             return
         before, self._step = self._step, global_step
-        if global_step // self._freq > before // self._freq:  # several steps may be done at once
+        if global_step // self._every > before // self._every:  # several steps may be done at once
             self._save(f"global_step_{global_step}", epoch, global_step, metrics, save)
 
     def _save(self, name: str, epoch: int, global_step: int, metrics: Metrics, save: Save) -> None:
         from core_client.content import of_dict
+        from flavors.trust import signature
 
         run = self.run
         with guarded(f"{run.framework}: checkpoint", lambda: run.name, run.silent):
@@ -92,6 +100,9 @@ class Checkpoints:
             about = {**values, "epoch": epoch, "global_step": global_step}
             with run.artifact_folder(place, replaces=False) as folder:
                 save(str(folder / file))
+                signed = signature({file: (folder / file).read_bytes()})
+                for beside, data in signed.items():  # so that this user may load it unasked
+                    (folder / beside).write_bytes(data)
                 (folder / f"{stem}_metrics.json").write_bytes(of_dict(about, ".json"))
             self._best = values.get(self._monitor)
             # The newest of all trainings in the run, hence without the name of this one.
@@ -118,7 +129,7 @@ class Checkpoints:
 def find(
     run_id: str | None = None, epoch: int | None = None, global_step: int | None = None
 ) -> Path:
-    """The file of a checkpoint, on the local disk.
+    """The file of a checkpoint, on the local disk, with its signature beside it.
 
     Args:
         run_id: the run; the active one by default.
@@ -128,10 +139,11 @@ def find(
     Raises:
         MlflowException: there is no such checkpoint.
     """
-    from pathlib import Path
+    import shutil
 
     from core_client.client import Client
     from core_client.context import active_run
+    from flavors.trust import SIGNATURE_FILE
 
     if epoch is not None and global_step is not None:
         raise invalid("A checkpoint is found by its epoch or by its global_step, not by both.")
@@ -149,7 +161,12 @@ def find(
         name = f"epoch_{epoch}" if global_step is None else f"global_step_{global_step}"
         above, folder, _ = newest.rpartition(f"{FOLDER}/")
         path = f"{above}{folder}{name}/{newest.rpartition('/')[2]}"
-    return Path(client.download_artifacts(run_id, path))
+    files = client.artifacts(run_id)
+    found = files.local(path)
+    beside, copy = f"{path.rpartition('/')[0]}/{SIGNATURE_FILE}", found.parent / SIGNATURE_FILE
+    if not copy.exists() and files.has(beside):
+        shutil.copyfile(files.local(beside), copy)
+    return found
 
 
 def has_weights_only(checkpoint: Path) -> bool:

@@ -16,6 +16,7 @@ from autolog.checkpoints import Checkpoints, checked, find, has_weights_only
 from autolog.engine.options import Options
 from autolog.engine.recorder import Recorder
 from core_client.exceptions import MlflowException
+from flavors import trust
 from tests.conftest import Faults
 
 DEFAULTS = {
@@ -58,6 +59,7 @@ def kept(run: Recorder, path: str = "checkpoints") -> set[str]:
 def test_the_best_is_kept_with_its_metrics(run: Recorder) -> None:
     train(run, [0.5, 0.3, 0.9, float("nan"), 0.3])
     assert kept(run) == {
+        "checkpoints/autolog.sig",
         "checkpoints/latest_checkpoint.h5",
         "checkpoints/latest_checkpoint_metrics.json",
     }
@@ -76,6 +78,7 @@ def test_every_epoch_is_kept_and_found(run: Recorder) -> None:
     train(run, [0.1, 0.2], checkpoint_save_best_only=False, checkpoint_save_weights_only=True)
     assert kept(run) == {"checkpoints/epoch_0", "checkpoints/epoch_1"}
     assert kept(run, "checkpoints/epoch_0") == {
+        "checkpoints/epoch_0/autolog.sig",
         "checkpoints/epoch_0/checkpoint.weights.h5",
         "checkpoints/epoch_0/checkpoint_metrics.json",
     }
@@ -98,6 +101,14 @@ def test_checkpoints_by_step(run: Recorder, at_once: int, freq: int, steps: list
     if steps:
         assert find(global_step=steps[0]).read_text() == "model 0"
         assert not has_weights_only(find())
+
+
+def test_a_checkpoint_is_known_as_this_users(run: Recorder) -> None:
+    train(run, [0.1])
+    found = find()
+    assert trust.read(found.parent, [found.name]).ours
+    found.write_text("another")
+    assert not trust.read(found.parent, [found.name]).ours
 
 
 def test_a_second_training_in_a_run_has_its_own(run: Recorder) -> None:
