@@ -1,0 +1,215 @@
+"""Scalars of TensorFlow's summary writers as metrics of the run that is active.
+
+A writer's values are read from the file that it fills, in the background: the training, which may
+write them from within a graph, waits for nothing. What was written when tells whose it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import posixpath
+import threading
+import time
+import weakref
+from collections.abc import Iterable
+from typing import Any
+
+import tensorflow as tf
+
+from autolog.boosting.rounds import metric_key
+from autolog.engine.guard import guarded
+from autolog.engine.options import Options, frameworks
+from autolog.tensorflow.events import EventFiles, Point
+from core_client import background, context
+from core_client.entities import Metric, RunStatus
+from core_client.run import ActiveRun
+
+INTERVAL = 5.0  # seconds between two looks into the files of a run
+AT_ONCE = 1000  # points
+OF_KERAS = ("epoch_", "batch_", "evaluation_")  # its callback's; they are metrics already
+
+_guard = guarded("tensorflow: scalars of summaries")
+_lock = threading.RLock()
+_journals: list[Journal] = []
+_looking = False  # whether a thread looks into the files now and then
+_owners: weakref.WeakKeyDictionary[ActiveRun, dict[str, str]] = weakref.WeakKeyDictionary()
+
+
+class Journal:
+    """What is written into the event files of one folder.
+
+    Args:
+        folder: its path.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.files = EventFiles(folder)
+        self.left_out: tuple[str, ...] = ()  # beginnings of names that are not recorded
+        self._writers: list[weakref.ref[Any]] = []
+        self._runs: list[tuple[float, ActiveRun | None]] = [(0.0, None)]  # whose, from when on
+
+    def watch(self, writer: Any) -> None:
+        """Record from now on what that writer writes."""
+        with _lock:
+            self._writers.append(weakref.ref(writer))
+        self.belongs_to(context.active_run() or self.run)
+
+    @property
+    def run(self) -> ActiveRun | None:
+        """Whose its values are now."""
+        return self._runs[-1][1]
+
+    def writers(self) -> list[Any]:
+        """The writers that are still there."""
+        return [writer for one in self._writers if (writer := one()) is not None]
+
+    def belongs_to(self, run: ActiveRun | None) -> None:
+        """What is written from now on is that run's."""
+        if run is not None and not _recorded(run):
+            run = None
+        if run is not self.run:
+            self._runs.append((time.time(), run))
+        if run is not None:
+            _keep_looking()
+
+    def wrote_for(self, run: ActiveRun) -> bool:
+        """Whether anything of it belongs to that run."""
+        return any(whose is run for _, whose in self._runs)
+
+    def is_over(self) -> bool:
+        """Whether nothing can be added any more."""
+        return self.run is None and not self.writers()
+
+    def flush(self) -> None:
+        """Have the writers put all they have into their files, as far as that is no step of a graph."""
+        for writer in self.writers():
+            if hasattr(writer, "add_event") or tf.executing_eagerly():
+                with contextlib.suppress(Exception):  # what fails there, the user's own flush tells
+                    writer.flush()
+
+    def collect(self) -> None:
+        """Give each run the points that are its own."""
+        points: dict[ActiveRun, list[Point]] = {}
+        for point in self.files.points():
+            run = next(run for since, run in reversed(self._runs) if since <= point.time)
+            if run is not None and not point.tag.startswith(self.left_out):
+                points.setdefault(run, []).append(point)
+        for run, some in points.items():
+            log(run, self.files.folder, some)
+
+
+def journal_in(folder: str) -> Journal:
+    """That of a folder, which is opened before its first writer is made."""
+    # Where it lies does not change with the working directory.
+    place = folder if "://" in folder else os.path.abspath(folder)
+    with _lock:
+        if _runs_changed not in context.listeners:
+            context.listeners.append(_runs_changed)
+        known = next((one for one in _journals if one.files.folder == place), None)
+        if known is None:
+            known = Journal(place)
+            _journals.append(known)
+        return known
+
+
+def journal_of(writer: Any) -> Journal | None:
+    """That which a writer writes into."""
+    with _lock:
+        return next((one for one in _journals if any(w is writer for w in one.writers())), None)
+
+
+def journals_of(run: ActiveRun) -> list[Journal]:
+    """What the writers write that belong, or belonged, to a run."""
+    with _lock:
+        return [one for one in _journals if one.wrote_for(run)]
+
+
+@_guard
+def collect() -> None:
+    """Read what has come, and forget writers that are gone."""
+    with _lock:
+        journals = list(_journals)
+    for journal in journals:
+        journal.flush()
+        over = journal.is_over()
+        with _guard:
+            journal.collect()
+        if over:
+            with _lock:
+                _journals.remove(journal)
+
+
+def log(run: ActiveRun, folder: str, points: Iterable[Point]) -> None:
+    """Record points in a run.
+
+    Args:
+        run: the run.
+        folder: whose writer has written them: in a run, a name belongs to the folder that had it
+            first; the others' names begin with their folder's, as ``test/loss``.
+        points: values of scalars.
+    """
+    options = _options()
+    every = options.every_n_iter if options else 1
+    owners = _owners.setdefault(run, {})
+    metrics = []
+    for point in points:
+        if (point.step - 1) % every:  # an estimator's steps are 1, 101, 201, ...
+            continue
+        tag = point.tag
+        if owners.setdefault(tag, folder) != folder:
+            tag = f"{posixpath.basename(folder.rstrip('/'))}/{tag}"
+        metrics.append(Metric(metric_key(tag), point.value, int(point.time * 1000), point.step))
+    for start in range(0, len(metrics), AT_ONCE):
+        run.log_batch(metrics=metrics[start : start + AT_ONCE])
+
+
+@_guard
+def _runs_changed() -> None:
+    """A run has begun or ended in this thread."""
+    with _lock:
+        orphans = [one for one in _journals if one.run is None or _has_ended(one.run)]
+        ended = [one for one in orphans if one.run is not None]
+        for journal in ended:
+            journal.flush()
+        for journal in orphans:
+            journal.belongs_to(context.active_run())
+    if ended:
+        background.submit(collect)
+
+
+def _keep_looking() -> None:
+    """Look into the files now and then, as long as a run is being written."""
+    global _looking
+    with _lock:
+        if not _looking:
+            _looking = True
+            threading.Thread(target=_look, name="autolog-summaries", daemon=True).start()
+
+
+def _look() -> None:
+    global _looking
+    while True:
+        time.sleep(INTERVAL)
+        background.submit(collect)
+        with _lock:
+            if all(one.run is None for one in _journals):
+                _looking = False
+                return
+
+
+def _recorded(run: ActiveRun) -> bool:
+    options = _options()
+    if options is None or _has_ended(run):
+        return False
+    return not options.exclusive or "mlflow.autologging" in run.tags
+
+
+def _has_ended(run: ActiveRun) -> bool:
+    return bool(run.info.status != RunStatus.RUNNING)
+
+
+def _options() -> Options | None:
+    """The options of the framework, if it is on."""
+    framework = frameworks.get("tensorflow")
+    return framework.options if framework else None

@@ -1,0 +1,44 @@
+"""Hooks of Keras models that TensorFlow trains: recorded as `autolog.keras` does it."""
+
+from __future__ import annotations
+
+from autolog.keras.trainers import on_trainers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import Any
+
+    from autolog.engine.call import Call
+    from autolog.keras.recording import Manner
+
+BACKENDS = ("tensorflow",)
+
+
+@on_trainers("fit", backends=BACKENDS)
+def fit(call: Call) -> Generator[None, Any, None]:
+    """Record one training."""
+    from autolog.keras import recording
+
+    yield from recording.fit(call, _manner(call))
+
+
+@on_trainers("evaluate", backends=BACKENDS)
+def evaluate(call: Call) -> Generator[None, Any, None]:
+    """Record one evaluation."""
+    from autolog.keras import evaluation
+
+    yield from evaluation.evaluate(call)
+
+
+def _manner(call: Call) -> Manner:
+    from autolog.keras.recording import Manner
+    from autolog.tensorflow.checkpoints import keepers
+
+    options = call.options
+    return Manner(
+        optimizer="opt_",
+        flavor="tensorflow",
+        save={"keras_model_kwargs": options.keras_model_kwargs},
+        callbacks=lambda run: keepers(call.instance, run, options),
+    )

@@ -1,0 +1,212 @@
+"""TensorFlow's models: Keras models, modules, and SavedModels that were exported."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flavors import environment, package, trust
+from flavors import tensorflow_forms as forms
+from flavors.log import Saved, log, no_registry
+from flavors.model import Model, ModelInfo
+from flavors.signature import ModelSignature
+from flavors.uris import local_path
+
+if TYPE_CHECKING:
+    from core_client.run import ActiveRun
+
+
+def save_model(
+    model: Any,
+    path: str | os.PathLike[str],
+    conda_env: dict[str, Any] | str | None = None,
+    code_paths: Sequence[str] | None = None,
+    mlflow_model: Model | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
+    signature: ModelSignature | bool | None = None,
+    input_example: Any = None,
+    pip_requirements: Sequence[str] | str | None = None,
+    extra_pip_requirements: Sequence[str] | str | None = None,
+    saved_model_kwargs: dict[str, Any] | None = None,
+    keras_model_kwargs: dict[str, Any] | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> None:
+    """Save a model of TensorFlow to a local folder that does not exist yet, or is empty.
+
+    Args:
+        model: a Keras model, a ``tf.Module``, or the folder of a SavedModel.
+        path: the folder.
+        conda_env: a conda environment (dict or YAML file) in place of the one told from the model.
+        code_paths: files and folders of Python code to keep with the model.
+        mlflow_model: a description to start from.
+        custom_objects: classes and functions of yours that a Keras model is made of, by the names
+            it knows them by; they are kept with it.
+        signature: what the model takes and gives. By default what the model itself says, or told
+            from `input_example`; False leaves it out.
+        input_example: a few rows of input, as `flavors.example.encode` takes them.
+        pip_requirements: requirements in place of those told from the model.
+        extra_pip_requirements: requirements added to those told from the model.
+        saved_model_kwargs: further arguments for ``tf.saved_model.save`` of a module.
+        keras_model_kwargs: further arguments for ``save`` of a Keras model.
+        metadata: anything that YAML can hold, kept in the MLmodel file.
+
+    Raises:
+        MlflowException: the folder is in use, or the model cannot be saved; nothing is left then.
+    """
+    form = forms.form_of(model)
+    extras = package.extras(
+        mlflow_model or Model(), _predictor(form, model), conda_env=conda_env,
+        code_paths=code_paths, signature=_signature(form, model, signature, input_example),
+        input_example=input_example, pip_requirements=pip_requirements,
+        extra_pip_requirements=extra_pip_requirements, metadata=metadata,
+    )  # fmt: skip
+    how = _how(form, custom_objects, saved_model_kwargs, keras_model_kwargs)
+    package.write(lambda: _saved(extras, form, model, how), path)
+
+
+def log_model(
+    model: Any,
+    artifact_path: str | None = None,
+    custom_objects: Mapping[str, Any] | None = None,
+    conda_env: dict[str, Any] | str | None = None,
+    code_paths: Sequence[str] | None = None,
+    signature: ModelSignature | bool | None = None,
+    input_example: Any = None,
+    registered_model_name: str | None = None,
+    await_registration_for: int | None = None,
+    pip_requirements: Sequence[str] | str | None = None,
+    extra_pip_requirements: Sequence[str] | str | None = None,
+    saved_model_kwargs: dict[str, Any] | None = None,
+    keras_model_kwargs: dict[str, Any] | None = None,
+    metadata: dict[str, Any] | None = None,
+    name: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, Any] | None = None,
+    model_type: str | None = None,
+    step: int = 0,
+    model_id: str | None = None,
+    run: ActiveRun | None = None,
+) -> ModelInfo:
+    """Save a model of TensorFlow among the artifacts of a run.
+
+    Args:
+        model: a Keras model, a ``tf.Module``, or the folder of a SavedModel.
+        artifact_path: older name of `name`.
+        custom_objects, conda_env, code_paths, signature, input_example, pip_requirements,
+            extra_pip_requirements, saved_model_kwargs, keras_model_kwargs, metadata: as for
+            `save_model`.
+        registered_model_name: make it a version of that registered model, on a server.
+        await_registration_for: accepted for MLflow's sake.
+        name: where the model goes below the run's artifacts; ``model`` by default.
+        params, tags, model_type, step: further facts about the model, kept in its metadata.
+        model_id: a logged model of MLflow 3, which cannot be written to yet.
+        run: the run; by default the active one, or a new one.
+
+    Raises:
+        MlflowException: the model cannot be saved; nothing is left of it then.
+    """
+    no_registry(model_id=model_id)
+    form = forms.form_of(model)
+    kept = package.facts(params=params, tags=tags, model_type=model_type, step=step)
+    extras = package.extras(
+        Model(), _predictor(form, model), conda_env=conda_env, code_paths=code_paths,
+        signature=_signature(form, model, signature, input_example), input_example=input_example,
+        pip_requirements=pip_requirements, extra_pip_requirements=extra_pip_requirements,
+        metadata={**(metadata or {}), **kept},
+    )  # fmt: skip
+    how = _how(form, custom_objects, saved_model_kwargs, keras_model_kwargs)
+    return log(
+        run,
+        name or artifact_path or "model",
+        extras.model,
+        lambda: _saved(extras, form, model, how),
+        registered_name=registered_model_name,
+    )
+
+
+def load_model(
+    model_uri: str | os.PathLike[str],
+    dst_path: str | os.PathLike[str] | None = None,
+    saved_model_kwargs: Mapping[str, Any] | None = None,
+    keras_model_kwargs: Mapping[str, Any] | None = None,
+    trusted: bool = False,
+) -> Any:
+    """Load a model of TensorFlow: a Keras model, a module, or the function that was exported.
+
+    Args:
+        model_uri: ``runs:/<run id>/<path>``, a local path, or a ``file:`` URI.
+        dst_path: an existing folder to copy the model into first.
+        saved_model_kwargs: further arguments for ``tf.saved_model.load``.
+        keras_model_kwargs: further arguments for Keras's ``load_model``.
+        trusted: load it even where loading runs code that the model holds.
+
+    Raises:
+        MlflowException: there is no such model, or it may run code and was not signed by this
+            user.
+    """
+    folder = local_path(model_uri, dst_path)
+    about = Model.load(folder).flavor("tensorflow")
+    is_keras = forms.form_in(about) == forms.KERAS
+    how = keras_model_kwargs if is_keras else saved_model_kwargs
+    return _load(folder, about, trusted, how or {})
+
+
+def load_pyfunc(folder: Path, model: Model, trusted: bool) -> tuple[Any, Callable[..., Any]]:
+    """The model, and the function that predicts (see `flavors.pyfunc`)."""
+    about = model.flavor("tensorflow")
+    native = _load(folder, about, trusted, {})
+    predict = forms.predictor(forms.form_in(about), native)
+    return native, lambda data, params: predict(data, **params)
+
+
+def _load(folder: Path, about: Mapping[str, Any], trusted: bool, how: Mapping[str, Any]) -> Any:
+    files, trusted = package.read_files(folder, forms.place_in(about), trusted)
+    if not trusted:
+        what = "a graph of TensorFlow reads and writes files, and Keras builds what a file names"
+        raise trust.refused(folder, what, "")
+    with trust.unpacked(files) as private:
+        return forms.read(about, private, how)
+
+
+def _saved(extras: package.Extras, form: str, model: Any, how: Mapping[str, Any]) -> Saved:
+    with tempfile.TemporaryDirectory(prefix="autolog-model-") as temporary:
+        folder = Path(temporary)
+        about = forms.write(form, model, folder, how)
+        files = {
+            file.relative_to(folder).as_posix(): file.read_bytes()
+            for file in sorted(folder.rglob("*"))
+            if file.is_file()
+        }
+    loader = {"data": forms.DATA} if form == forms.KERAS else {}
+    modules = {"tensorflow", "keras"} if form == forms.KERAS else {"tensorflow"}
+    if how.get("custom_objects"):
+        modules.add("cloudpickle")
+    found = environment.requirements(modules, ["mlflow"])
+    return package.complete(extras, files, "tensorflow", about, loader, found)
+
+
+def _how(
+    form: str,
+    custom_objects: Mapping[str, Any] | None,
+    saved_model_kwargs: Mapping[str, Any] | None,
+    keras_model_kwargs: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    if form == forms.KERAS:
+        return {**(keras_model_kwargs or {}), "custom_objects": custom_objects}
+    return dict(saved_model_kwargs or {})
+
+
+def _predictor(form: str, model: Any) -> Callable[..., Any] | None:
+    """What tells the output for an example; an export would have to be loaded for it."""
+    return None if form == forms.EXPORTED else forms.predictor(form, model)
+
+
+def _signature(
+    form: str, model: Any, given: ModelSignature | bool | None, example: Any
+) -> ModelSignature | bool | None:
+    if given is None and (example is None or form == forms.EXPORTED):
+        return forms.signature_of(form, model)
+    return given
