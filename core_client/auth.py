@@ -100,6 +100,9 @@ def renewal(uri: str, url: str) -> Renewal | None:
 def tls() -> Tls:
     """What ``MLFLOW_TRACKING_INSECURE_TLS``, ``…_SERVER_CERT_PATH`` and ``…_CLIENT_CERT_PATH`` say.
 
+    Where they say nothing of the server's certificate, ``REQUESTS_CA_BUNDLE`` names whom to trust,
+    as for other programs of the same machine.
+
     Raises:
         MlflowException: they contradict each other, or name a file that is not there.
     """
@@ -110,6 +113,8 @@ def tls() -> Tls:
             "MLFLOW_TRACKING_INSECURE_TLS=true and MLFLOW_TRACKING_SERVER_CERT_PATH are both set: "
             "the one says not to check the server's certificate, the other how. Unset one of them."
         )
+    if not insecure:
+        ca_path = ca_path or _file("REQUESTS_CA_BUNDLE")
     return Tls(not insecure, ca_path, _file("MLFLOW_TRACKING_CLIENT_CERT_PATH"))
 
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 import gzip
 import io
 import random
-import socket
 import time
-import urllib.request
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 import msgspec
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -27,6 +23,7 @@ from urllib3.exceptions import (
 )
 
 from core_client import auth
+from core_client.connections import pool
 from core_client.exceptions import MlflowException, StoreUnavailable
 from core_client.settings import without_password
 
@@ -142,7 +139,6 @@ class Http:
         into: BinaryIO | None,
         token: str = "",
     ) -> bytes:
-        deadline = time.monotonic() + within
         sent = {**self._headers(token), **(headers or {})}
         if body is not None:
             sent.setdefault("Content-Type", "application/json")
@@ -159,10 +155,10 @@ class Http:
                 redirect=False,
                 retries=False,
                 preload_content=False,
-                timeout=urllib3.Timeout(min(CONNECT_TIME, within), within),
+                timeout=urllib3.Timeout(within, min(CONNECT_TIME, within)),
             )
             try:
-                data = _read(response, deadline, into if response.status == 200 else None)
+                data = _read(response, into if response.status == 200 else None)
             except BaseException:
                 response.close()
                 raise
@@ -273,63 +269,9 @@ def _seconds(text: str) -> float:
     return float(text) if text.isascii() and text.isdigit() else 0.0
 
 
-def _read(
-    response: urllib3.BaseHTTPResponse, deadline: float, into: BinaryIO | None = None
-) -> bytes:
-    """The whole body; a server that trickles is given up at the deadline."""
+def _read(response: urllib3.BaseHTTPResponse, into: BinaryIO | None = None) -> bytes:
+    """The whole body."""
     body = into or io.BytesIO()
     while part := response.read1(65536, decode_content=True):
         body.write(part)
-        if time.monotonic() > deadline:
-            raise TimeoutError("the body took too long")
     return body.getvalue() if isinstance(body, io.BytesIO) else b""
-
-
-class _Plain(HTTPConnection):
-    def getresponse(self) -> Any:
-        _acknowledge_at_once(self.sock)
-        return super().getresponse()
-
-
-class _Encrypted(HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        self.is_verified = True  # or unchecked as ordered: urllib3 has no reason to warn
-
-    def getresponse(self) -> Any:
-        _acknowledge_at_once(self.sock)
-        return super().getresponse()
-
-
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _Plain
-
-
-class _EncryptedPool(HTTPSConnectionPool):
-    ConnectionCls = _Encrypted
-
-
-def _acknowledge_at_once(sock: Any) -> None:
-    """Servers send head and body apart and, by Nagle's rule, wait for our acknowledgement between
-    them, which the kernel holds back for 40 ms unless told so before each answer."""
-    if hasattr(socket, "TCP_QUICKACK"):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
-
-
-def pool(url: str) -> urllib3.PoolManager:
-    """Connections to a server, with the checks and the proxy that the environment asks for."""
-    parts = urlsplit(url)
-    options: dict[str, Any] = {"maxsize": 4}
-    if parts.scheme == "https":
-        tls = auth.tls()
-        options["cert_reqs"] = "CERT_REQUIRED" if tls.verify else "CERT_NONE"
-        if tls.ca_path:
-            options["ca_certs"] = tls.ca_path
-        if tls.client_cert:
-            options["cert_file"] = tls.client_cert
-    proxy = urllib.request.getproxies().get(parts.scheme)
-    if proxy and not urllib.request.proxy_bypass(parts.hostname or ""):
-        return urllib3.ProxyManager(proxy, **options)
-    manager = urllib3.PoolManager(**options)
-    manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _EncryptedPool}
-    return manager

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 from urllib3.exceptions import HTTPError
 
-from core_client import auth, http
+from core_client import auth, connections
 from core_client.exceptions import MlflowException, StoreUnavailable, invalid
 from core_client.settings import home
 
@@ -155,7 +155,7 @@ def post(
         StoreUnavailable: there was no answer.
     """
     try:
-        with http.pool(url) as pool:
+        with connections.pool(url) as pool:
             answer = pool.request(
                 "POST", url, body=body, headers=headers,
                 redirect=False, retries=False, timeout=within,

@@ -13,6 +13,7 @@ import trustme
 from core_client import auth, fluent
 from core_client.client import Client
 from core_client.exceptions import MlflowException, StoreUnavailable
+from core_client.stores import open_store
 from tests.fake_server import FakeServer, serving
 
 URI = "https://server:5000/ml"
@@ -173,6 +174,24 @@ def test_an_unknown_authority_is_refused(
     with pytest.raises(StoreUnavailable, match="MLFLOW_TRACKING_SERVER_CERT_PATH"):
         Client().get_run("r")
     assert server.seen == []
+
+
+@pytest.mark.parametrize("server", ["server certificate"], indirect=True)
+def test_whom_all_programs_trust_is_trusted_unless_told_otherwise(
+    server: FakeServer, ca_path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", ca_path)
+    with fluent.start_run() as run:
+        pass
+    assert run.run_id == "server0"
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
+    monkeypatch.setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", str(tmp_path / "other.pem"))
+    with pytest.raises(StoreUnavailable, match="certificate"):
+        open_store(server.url).get_run("r")
+    monkeypatch.delenv("MLFLOW_TRACKING_SERVER_CERT_PATH")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "nowhere.pem")
+    with pytest.raises(MlflowException, match=r"REQUESTS_CA_BUNDLE names 'nowhere.pem'"):
+        open_store(server.url)
 
 
 @pytest.mark.parametrize("server", ["both certificates"], indirect=True)

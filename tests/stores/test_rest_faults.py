@@ -152,13 +152,14 @@ def test_a_slow_server_slows_nobody(server: FakeServer) -> None:
     assert_complete(server)
 
 
+@pytest.mark.parametrize("begins", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n"])
 def test_a_server_that_trickles_is_given_up(
-    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch, begins: bytes
 ) -> None:
-    def trickle(handler: Handler, data: bytes) -> None:
-        handler.send_response(200)
-        handler.send_header("Content-Length", "1000")
-        handler.end_headers()
+    """In the body of its answer, or already in the head: a header line without an end."""
+
+    def trickle(handler: Handler, _: bytes) -> None:
+        handler.wfile.write(begins or b"HTTP/1.1 200 OK\r\nX-Long: ")
         for _ in range(1000):
             handler.wfile.write(b" ")
             time.sleep(0.02)  # the server hands out byte by byte
