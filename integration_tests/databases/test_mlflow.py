@@ -10,11 +10,20 @@ from contextlib import closing
 import pytest
 from mlflow import MlflowClient
 
-from core_client.events import ExperimentCreated, ExperimentDeleted
+from core_client.events import (
+    ExperimentCreated,
+    ExperimentDeleted,
+    ExperimentTagged,
+    Metrics,
+    Params,
+    Tags,
+)
 from core_client.stores import open_store
+from core_client.stores.base import Refused
 from core_client.stores.sql.dialects import database_url
 from integration_tests.databases.servers import Server
 from integration_tests.mlflow.test_sql_store import RUN, both_see_the_same, story
+from tests.store_contract import started
 
 
 @pytest.fixture
@@ -62,3 +71,46 @@ def test_a_database_of_mlflow_is_used_as_it_is(uri: str) -> None:
         ours = client.get_experiment_by_name("ours")
         assert ours is not None
         assert ours.tags == {"c": "d"}
+
+
+def test_keys_that_mlflows_tables_take_for_one_another_are_told_and_harm_no_other(
+    mariadb: Server,
+) -> None:
+    uri = mariadb.new_database()
+    MlflowClient(theirs(uri)).search_experiments()  # makes the tables, which do not know of case
+    with closing(open_store(uri)) as store:
+        first = [
+            started(),
+            Params(RUN, {"depth": "1", "Depth": "2", "other": "x"}),
+            Tags(RUN, {"team": "1", "Team": "2", "other": "x"}),
+            Metrics(RUN, 1, 1, {"loss": 1.0, "Loss": 2.0, "other": 3.0}),
+        ]
+        with pytest.raises(Refused, match="another key that differs in case") as caught:
+            store.apply(first)
+        lost = [Metrics(RUN, 1, 1, {"Loss": 2.0}), Params(RUN, {"Depth": "2"})]
+        assert [one for one, _ in caught.value.reasons] == [*lost, Tags(RUN, {"Team": "2"})]
+        data = store.get_run(RUN).data
+        assert data.params == {"depth": "1", "other": "x"}
+        assert data.metrics == {"loss": 1.0, "other": 3.0}
+        assert (data.tags["team"], data.tags["other"]) == ("1", "x")
+
+        second = [
+            Tags(RUN, {"TEAM": "3", "last": "x"}),
+            Metrics(RUN, 2, 2, {"LOSS": math.nan, "last": 3.0}),
+        ]
+        with pytest.raises(Refused) as caught:
+            store.apply(second)
+        assert [one for one, _ in caught.value.reasons] == [
+            Metrics(RUN, 2, 2, {"LOSS": "nan"}),
+            Tags(RUN, {"TEAM": "3"}),
+        ]
+        data = store.get_run(RUN).data
+        assert data.metrics == {"loss": 1.0, "other": 3.0, "last": 3.0}
+        assert (data.tags["team"], data.tags["last"]) == ("1", "x")
+
+        store.apply([ExperimentCreated("trees", "", {"team": "1"}, 5)])
+        trees = store.get_experiment_by_name("trees")
+        assert trees is not None
+        with pytest.raises(Refused, match="another key that differs in case"):
+            store.apply([ExperimentTagged(trees.experiment_id, {"Team": "2"})])
+        assert store.get_experiment(trees.experiment_id).tags == {"team": "1"}

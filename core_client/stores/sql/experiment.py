@@ -8,6 +8,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from core_client import events
 from core_client.entities import LifecycleStage
+from core_client.stores.sql.alike import not_kept
+from core_client.stores.sql.finding import has_key
 from core_client.stores.sql.keys import experiment_number
 from core_client.stores.sql.schema import experiment_tags, experiments, runs
 from core_client.stores.values import Unfit, check_experiment_name, check_experiment_tags
@@ -120,10 +122,13 @@ def _update(connection: Connection, number: int, **values: Any) -> None:
 
 def _write_tags(connection: Connection, number: int, values: dict[str, str]) -> None:
     of_experiment = experiment_tags.c.experiment_id == number
+    column = experiment_tags.c.key
     for key, value in values.items():
         connection.execute(
-            delete(experiment_tags).where(of_experiment, experiment_tags.c.key == key)
+            delete(experiment_tags).where(of_experiment, has_key(experiment_tags, key))
         )
+        if connection.scalar(select(column).where(of_experiment, column == key)) is not None:
+            raise Unfit(not_kept(key, f"experiment '{number}'"))
         connection.execute(
             insert(experiment_tags).values(experiment_id=number, key=key, value=value)
         )

@@ -5,18 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Table, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Delete,
+    Table,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from core_client import events
 from core_client.entities import LifecycleStage, RunStatus, SourceType
-from core_client.events import Event
+from core_client.events import Event, writable
 from core_client.settings import MAX_KEY, MAX_PARAM_VALUE, MAX_TAG_VALUE
 from core_client.stores.sql import experiment
+from core_client.stores.sql.alike import TAKES_ALIKE, lost, not_kept
 from core_client.stores.sql.dataset import add_input
-from core_client.stores.sql.dialects import insert_many
+from core_client.stores.sql.dialects import exact, insert_many
 from core_client.stores.sql.keys import chunks
 from core_client.stores.sql.schema import latest_metrics, metrics, params, runs, tags
-from core_client.stores.values import LARGEST, RUN_NAME, Unfit, check, check_instant, short, stored
+from core_client.stores.values import (
+    LARGEST,
+    RUN_NAME,
+    Unfit,
+    check,
+    check_instant,
+    loaded,
+    short,
+    stored,
+)
 
 Refusals = list[tuple[Event, str]]
 
@@ -63,6 +83,7 @@ class _Batch:
         self.write_latest()
         insert_many(self.connection, params, self.new_params)
         self.write_tags()
+        self.tell_of_lost_keys()
         return self.refused
 
     def load_runs(self) -> None:
@@ -255,6 +276,8 @@ class _Batch:
             for some in chunks(wanted):
                 query = select(latest_metrics).where(table.run_uuid == run_id, table.key.in_(some))
                 for row in self.connection.execute(query):
+                    if (run_id, row.key) not in self.latest:
+                        continue  # the database takes it for a wanted one: see `lost`
                     there = (row.step, row.timestamp, row.value, row.is_nan)
                     if self.latest[run_id, row.key] > there:
                         stale.append({"old_run": run_id, "old_key": row.key})
@@ -277,11 +300,39 @@ class _Batch:
         ]
         insert_many(self.connection, tags, rows)
 
+    def tell_of_lost_keys(self) -> None:
+        """Refuse what the database took for something else that the run has."""
+        if self.connection.dialect.name not in TAKES_ALIKE:
+            return
+        written: list[tuple[Table, dict[tuple[str, str], Event]]] = [
+            (latest_metrics, {
+                (run_id, key): events.Metrics(
+                    run_id, when, step, {key: writable(loaded(value, bool(is_nan)))}
+                )
+                for (run_id, key), (step, when, value, is_nan) in self.latest.items()
+            }),
+            (params, {
+                (run_id, key): events.Params(run_id, {key: value})
+                for key, value, run_id in self.new_params
+            }),
+            (tags, {
+                (run_id, key): events.Tags(run_id, {key: value})
+                for (run_id, key), value in self.tags.items()
+                if value is not None
+            }),
+        ]  # fmt: skip
+        for table, wanted in written:
+            for run_id, key in lost(self.connection, table, wanted):
+                self.refused.append((wanted[run_id, key], not_kept(key, f"run '{run_id}'")))
+
 
 def _same_key(table: Table) -> Delete:
     """Removes rows of given run and key; an upsert that every database understands begins so."""
+    old_key: BindParameter[str] = bindparam("old_key")
     return delete(table).where(
-        table.c.run_uuid == bindparam("old_run"), table.c.key == bindparam("old_key")
+        table.c.run_uuid == bindparam("old_run"),
+        table.c.key == old_key,
+        exact(table.c.key) == old_key,
     )
 
 
