@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from core_client import background
 from core_client.artifacts import Artifacts, LocalArtifacts, is_local
+from core_client.artifacts.staging import LOCK
 from core_client.drain import Account, Drain
 from core_client.entities import Experiment, LifecycleStage, RunInfo
 from core_client.events import ExperimentCreated
 from core_client.exceptions import MlflowException, invalid, missing
-from core_client.segment import SUFFIX
 from core_client.settings import absolute, mode, scratch, without_password
 from core_client.spool import Spool
 from core_client.stores import check_uri, is_near, is_server, open_store
@@ -200,7 +200,7 @@ class Destination:
         _close_with_process()
         if not self._begun:
             self._begun = True
-            if any((self.spool.folder / "files").glob("*" + SUFFIX)):
+            if any(path.name != LOCK for path in (self.spool.folder / "files").glob("*")):
                 self.outbox.go_on()
         self.drain.notify()
 

@@ -142,8 +142,6 @@ class Drain:
                     if segment.open_runs and not later_ones(path):  # else they end there
                         account.killed += self._close_runs(segment, store)
                     segment.remove()
-                else:
-                    segment.close()
 
     def close(self, timeout: float) -> None:
         """Send everything, take the own files away and end the thread. Raises as `flush` does."""
@@ -252,9 +250,13 @@ def _claimed(path: Path) -> Iterator[Segment | None]:
     except FileNotFoundError:  # another process was faster
         yield None
         return
+    segment = None
     try:
-        yield _locked(fd, path)
+        segment = _locked(fd, path)
+        yield segment
     finally:
+        if segment:
+            segment.close()
         os.close(fd)
 
 

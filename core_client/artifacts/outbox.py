@@ -8,6 +8,7 @@ from core_client import background
 from core_client.artifacts import Artifacts, open_artifacts
 from core_client.artifacts.progress import shown
 from core_client.artifacts.staged import StagedArtifacts
+from core_client.artifacts.staging import sweep
 from core_client.artifacts.upload import Uploads
 from core_client.drain import Account, Drain
 from core_client.exceptions import StoreUnavailable
@@ -30,7 +31,8 @@ class Outbox:
         self._grown = grown
         self.spool = Spool(uri, self._notify, folder_for(uri) / "files")
         self.uploads = Uploads(self.spool.folder, uri, current)
-        self._drain = Drain(self.spool, lambda: self.uploads, "no file reaches")
+        self._drain = Drain(self.spool, self._begin, "no file reaches")
+        self._swept = False
 
     def artifacts(self, run_id: str) -> StagedArtifacts:
         """A run's files: written into the queue, read where they arrive."""
@@ -75,6 +77,12 @@ class Outbox:
     def go_on(self) -> None:
         """Send what processes that are gone have left; nothing is waited for."""
         self._notify()
+
+    def _begin(self) -> Uploads:
+        if not self._swept:
+            self._swept = True
+            sweep(self.spool.folder)
+        return self.uploads
 
     def _stored(self, run_id: str) -> Artifacts:
         background.wait()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from core_client.artifacts.base import Artifacts
+from core_client.artifacts.staging import staging
 from core_client.entities import FileInfo
 from core_client.events import Files
 from core_client.spool import Spool
@@ -63,11 +65,16 @@ class StagedArtifacts(Artifacts):
                 bring(source, copy)
             (folder / replaces).mkdir(parents=True, exist_ok=True)
             kept = folder.rename(self._spool.folder / uuid.uuid4().hex)
-        try:
-            self._spool.append_events(Files(self._run_id, kept.name, replaces))
-        except BaseException:
-            shutil.rmtree(kept)
-            raise
+            try:
+                self._spool.append_events(Files(self._run_id, kept.name, replaces))
+            except BaseException:
+                shutil.rmtree(kept)
+                raise
+
+    @contextlib.contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        with staging(self._room()), super()._scratch() as folder:
+            yield folder
 
     def _room(self) -> Path:
         self._spool.folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 
 from core_client.artifacts import open_artifacts
 from core_client.artifacts.base import Artifacts, tree
+from core_client.artifacts.staging import discard
 from core_client.entities import Run
 from core_client.events import Event, Files
 from core_client.exceptions import MlflowException
@@ -84,7 +84,7 @@ class Uploads:
             for path, file in tree(staged).items():
                 artifacts.add(file, path.rpartition("/")[0])
                 file.unlink()  # the next try goes on behind it
-        shutil.rmtree(staged)
+        discard(staged)
 
     def _tell(self, sent: int) -> None:
         """So many bytes of one file have gone; 0 begins the next file."""

@@ -20,6 +20,7 @@ from integration_tests.conftest import faults, own_place
 
 __all__ = ["faults", "own_place"]
 
+START = 120  # seconds that a start may take on a busy machine
 AZURITE_ACCOUNT = "devstoreaccount1"
 # Azurite's makers publish this key: it opens every Azurite, and nothing else.
 AZURITE_KEY = (
@@ -56,14 +57,17 @@ class Process:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # its own children end with it
             )
-            while not (match := re.search(ready, Path(log.name).read_text())):
-                if self._process.poll() is not None:
-                    pytest.fail(f"{command[0]} did not start: {Path(log.name).read_text()}")
+            deadline = time.monotonic() + START
+            while not (match := re.search(ready, said := Path(log.name).read_text())):
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    self.stop()
+                    pytest.fail(f"{command[0]} did not start: {said}")
                 time.sleep(0.02)  # until its log says that it is ready
             self.match = match
 
     def stop(self) -> None:
-        os.killpg(self._process.pid, signal.SIGTERM)
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGTERM)
         self._process.wait()
 
 

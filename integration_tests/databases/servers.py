@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+START = 120  # seconds that a start may take on a busy machine
 PASSWORD = "s3cr3t/w@rd"
 IN_URI = "s3cr3t%2Fw%40rd"
 
@@ -86,7 +87,9 @@ class PostgreSQL(Server):
         self._control("-m", "immediate", "stop")
 
     def start(self) -> None:
-        self._control("start", "-o", f'-h "" -k {self._socket}', "-l", str(self._server.log))
+        self._control(
+            "start", "-t", str(START), "-o", f'-h "" -k {self._socket}', "-l", str(self._server.log)
+        )
 
     def stop(self) -> None:
         self._server.stop()
@@ -142,8 +145,11 @@ class MariaDB(Server):
                 stdout=log,
                 stderr=log,
             )
+        deadline = time.monotonic() + START
         while not self._answers():
-            assert self._process.poll() is None, (self.folder / "log").read_text()
+            log_text = (self.folder / "log").read_text()
+            assert self._process.poll() is None, log_text
+            assert time.monotonic() < deadline, log_text
             time.sleep(0.05)  # until its socket answers
 
     def _answers(self) -> bool:
