@@ -204,7 +204,7 @@ class Drain:
                 self._segments[path] = Segment(path)
             segment = self._segments[path]
             self._send(segment, store)
-            done = path != paths[-1] or self._closing
+            done = path != paths[-1] or self._closing or self._spool.needs_room
             if done and self._spool.release(path, segment.offset):
                 self._segments.pop(path).remove()
 

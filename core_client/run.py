@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
@@ -45,10 +46,11 @@ from core_client.events import (
     encode,
     writable,
 )
-from core_client.exceptions import invalid
+from core_client.exceptions import MlflowException, invalid
 from core_client.paths import safe_relative
 from core_client.run_files import RunFiles
 
+ROOM_WAIT = 5.0  # seconds that the end of a run waits for room on a full disk
 PARENT = "mlflow.parentRunId"
 
 
@@ -325,7 +327,13 @@ class ActiveRun(RunFiles):
         """
         status = check_status(status)
         end_time = now() if end_time is None else whole_number(end_time, "end time")
-        self._destination.spool.append_events(RunEnded(self._id, status, end_time))
+        ended = RunEnded(self._id, status, end_time)
+        try:
+            self._destination.spool.append_events(ended)
+        except MlflowException:  # the disk is full: what can be sent makes room
+            with contextlib.suppress(MlflowException):
+                self._destination.drain.flush(ROOM_WAIT)
+            self._destination.spool.append_events(ended)
         if PARENT not in self.tags:  # else the parent's end does it for all its children
             sync = self._destination.spool.sync
             sync() if wait_for_disk else background.submit(sync)

@@ -51,6 +51,7 @@ class Spool:
         self._fd = -1
         self._size = 0
         self._hushed = True
+        self.needs_room = False  # what has been sent is to be deleted at once
         self._segments: dict[Path, int] = {}
         # Segments of one writer are known by the end of their names; another process may get the
         # same number later.
@@ -65,7 +66,12 @@ class Spool:
         with self._lock:
             if self._fd < 0 or self._size > SEGMENT_SIZE:
                 self._begin_segment()
-            self._size = self._write(self._fd, line, self._size)
+            try:
+                self._size = self._write(self._fd, line, self._size)
+            except MlflowException:
+                self.needs_room = True
+                self._notify()
+                raise
             if self._hushed:
                 self._hushed = False
                 self._notify()
@@ -125,6 +131,7 @@ class Spool:
                 if self._size != sent:
                     return False
                 self._fd = -1
+                self.needs_room = False
             path.unlink(missing_ok=True)  # before the lock goes with its descriptor
             del self._segments[path]
             os.close(fd)

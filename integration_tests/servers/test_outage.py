@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -176,6 +177,63 @@ def test_a_server_killed_amid_writing_gets_everything_once(server: MlflowServer)
     server.start()
     fluent.flush_async_logging()
     assert_all_there_once(server)
+
+
+# A limit for files stands in for the full disk: the same short write.
+FULL = """
+import json, resource, time
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+import autolog
+from autolog.exceptions import MlflowException
+rows = np.random.default_rng(1).normal(size=(300, 4))
+wanted = rows[:, 0] > 0
+def fitted():
+    return LogisticRegression().fit(rows, wanted).coef_.tolist()
+expected = fitted()
+autolog.sklearn.autolog(log_models=False)
+kept, refused, slowest = [], "", 0.0
+with autolog.start_run() as run:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, resource.RLIM_INFINITY))
+    for step in range(2000):
+        began = time.perf_counter()
+        try:
+            autolog.log_metric("m", step * 0.5, step=step)
+            kept.append(step)
+        except MlflowException as error:
+            refused = str(error)
+        slowest = max(slowest, time.perf_counter() - began)
+    same = fitted() == expected
+    print(json.dumps([kept, refused, slowest, same]), flush=True)
+    input()
+"""
+
+
+def test_a_full_disk_harms_no_training_and_nothing_that_was_kept(server: MlflowServer) -> None:
+    server.pause()  # what it has taken is deleted, which makes room
+    with subprocess.Popen(
+        [sys.executable, "-c", FULL],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        kept, refused, slowest, same = json.loads(process.stdout.readline())
+        server.go_on()
+        _, said = process.communicate("\n", timeout=60)
+    assert process.returncode == 0, said
+    assert same, "the fit gave what it gives without us"
+    assert slowest < PATIENCE
+    assert 0 < len(kept) < 2000
+    for text in (refused, said):
+        assert "Make room there" in text
+        assert str(home()) in text
+    [run] = Client(server.url).search_runs(["0"])
+    assert run.info.status == "FINISHED"
+    history = Client(server.url).get_metric_history(run.info.run_id, "m")
+    assert [(point.step, point.value) for point in history] == [(step, step / 2) for step in kept]
 
 
 def test_a_script_says_what_it_keeps_and_the_next_one_sends_it(server: MlflowServer) -> None:
