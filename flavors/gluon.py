@@ -1,0 +1,226 @@
+"""Gluon networks, in MXNet's own format of symbols and parameters: loading one runs no code."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core_client.exceptions import MlflowException, invalid
+from flavors import environment, package
+from flavors.log import Saved, log, no_registry
+from flavors.model import Model, ModelInfo
+from flavors.signature import ModelSignature
+from flavors.uris import local_path
+
+if TYPE_CHECKING:
+    from core_client.run import ActiveRun
+
+DATA, SYMBOL, PARAMS = "data", "net-symbol.json", "net-0000.params"
+INPUTS = ["data"]  # the one input of a network that was never hybridized, or that MLflow saved
+
+
+def save_model(
+    gluon_model: Any,
+    path: str | os.PathLike[str],
+    mlflow_model: Model | None = None,
+    conda_env: dict[str, Any] | str | None = None,
+    code_paths: Sequence[str] | None = None,
+    signature: ModelSignature | bool | None = None,
+    input_example: Any = None,
+    pip_requirements: Sequence[str] | str | None = None,
+    extra_pip_requirements: Sequence[str] | str | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> None:
+    """Save a Gluon network to a local folder that does not exist yet, or is empty.
+
+    Args:
+        gluon_model: an initialized ``HybridBlock``; it need not be hybridized.
+        path: the folder.
+        mlflow_model: a description to start from.
+        conda_env: a conda environment (dict or YAML file) in place of the one told from the model.
+        code_paths: files and folders of Python code to keep with the model.
+        signature: what the model takes and gives. By default told from `input_example`, if there
+            is one; False leaves it out.
+        input_example: a few rows of input, as `flavors.example.encode` takes them.
+        pip_requirements: requirements in place of those told from the model.
+        extra_pip_requirements: requirements added to those told from the model.
+        metadata: anything that YAML can hold, kept in the MLmodel file.
+
+    Raises:
+        MlflowException: the folder is in use, or the model cannot be saved; nothing is left then.
+    """
+    extras = package.extras(
+        mlflow_model or Model(), _predictor(gluon_model), conda_env=conda_env,
+        code_paths=code_paths, signature=signature, input_example=input_example,
+        pip_requirements=pip_requirements, extra_pip_requirements=extra_pip_requirements,
+        metadata=metadata,
+    )  # fmt: skip
+    package.write(lambda: _saved(extras, gluon_model), path)
+
+
+def log_model(
+    gluon_model: Any,
+    artifact_path: str | None = None,
+    conda_env: dict[str, Any] | str | None = None,
+    code_paths: Sequence[str] | None = None,
+    registered_model_name: str | None = None,
+    signature: ModelSignature | bool | None = None,
+    input_example: Any = None,
+    pip_requirements: Sequence[str] | str | None = None,
+    extra_pip_requirements: Sequence[str] | str | None = None,
+    metadata: dict[str, Any] | None = None,
+    name: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, Any] | None = None,
+    model_type: str | None = None,
+    step: int = 0,
+    model_id: str | None = None,
+    run: ActiveRun | None = None,
+) -> ModelInfo:
+    """Save a Gluon network among the artifacts of a run.
+
+    Args:
+        gluon_model: an initialized ``HybridBlock``; it need not be hybridized.
+        artifact_path: older name of `name`.
+        conda_env, code_paths, signature, input_example, pip_requirements, extra_pip_requirements,
+            metadata: as for `save_model`.
+        registered_model_name: make it a version of that registered model, on a server.
+        model_id: a logged model of MLflow 3, which cannot be written to yet.
+        params, tags, model_type, step: further facts about the model, kept in its metadata.
+        name: where the model goes below the run's artifacts; ``model`` by default.
+        run: the run; by default the active one, or a new one.
+
+    Raises:
+        MlflowException: the model cannot be saved; nothing is left of it then.
+    """
+    no_registry(model_id=model_id)
+    kept = package.facts(params=params, tags=tags, model_type=model_type, step=step)
+    extras = package.extras(
+        Model(), _predictor(gluon_model), conda_env=conda_env, code_paths=code_paths,
+        signature=signature, input_example=input_example, pip_requirements=pip_requirements,
+        extra_pip_requirements=extra_pip_requirements, metadata={**(metadata or {}), **kept},
+    )  # fmt: skip
+    return log(
+        run,
+        name or artifact_path or "model",
+        extras.model,
+        lambda: _saved(extras, gluon_model),
+        registered_name=registered_model_name,
+    )
+
+
+def load_model(
+    model_uri: str | os.PathLike[str],
+    ctx: Any = None,
+    dst_path: str | os.PathLike[str] | None = None,
+) -> Any:
+    """Load a Gluon network as a ``SymbolBlock``.
+
+    Args:
+        model_uri: ``runs:/<run id>/<path>``, a local path, or a ``file:`` URI.
+        ctx: the device, such as ``mxnet.cpu()``; the current one by default.
+        dst_path: an existing folder to copy the model into first.
+
+    Raises:
+        MlflowException: there is no such model, or it cannot be read.
+    """
+    folder = local_path(model_uri, dst_path)
+    return _load(folder, Model.load(folder), ctx)
+
+
+def load_pyfunc(folder: Path, model: Model, trusted: bool) -> tuple[Any, Callable[..., Any]]:
+    """The network, and the function that predicts (see `flavors.pyfunc`)."""
+    native = _load(folder, model, None, trusted)
+    predict = _predictor(native)
+    return native, lambda data, params: predict(data)
+
+
+def _load(folder: Path, model: Model, ctx: Any, trusted: bool = False) -> Any:
+    import mxnet
+
+    inputs = model.flavor("gluon").get("inputs", INPUTS)
+    if not isinstance(inputs, list) or not all(isinstance(name, str) for name in inputs):
+        raise invalid(f"The inputs of the model in '{folder}' are no list of names: {inputs!r}.")
+    files, _ = package.read_files(folder, DATA, trusted)
+    try:
+        symbol = mxnet.sym.load_json(files[f"{DATA}/{SYMBOL}"].decode())
+        net = mxnet.gluon.SymbolBlock(
+            symbol, [mxnet.sym.var(name, dtype="float32") for name in inputs]
+        )
+        # MXNet reads files only; the one that was looked at is what it gets.
+        with tempfile.TemporaryDirectory(prefix="autolog-model-") as place:
+            path = Path(place, PARAMS)
+            path.write_bytes(files[f"{DATA}/{PARAMS}"])
+            net.collect_params().load(
+                str(path), ctx or mxnet.current_context(), cast_dtype=True, dtype_source="saved"
+            )
+    except (KeyError, ValueError, mxnet.MXNetError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise MlflowException(f"MXNet cannot read the model in '{folder}': {reason}") from error
+    return net
+
+
+def _predictor(net: Any) -> Callable[[Any], Any]:
+    """What predicts for a DataFrame or an array; a DataFrame is answered by one."""
+
+    def predict(data: Any) -> Any:
+        import mxnet
+
+        table = hasattr(data, "iloc")
+        rows = mxnet.nd.array(data.to_numpy() if table else data)
+        found = net(rows)
+        output = found.asnumpy() if hasattr(found, "asnumpy") else [x.asnumpy() for x in found]
+        if not table:
+            return output
+        import pandas
+
+        return pandas.DataFrame(output, index=data.index)
+
+    return predict
+
+
+def _saved(extras: package.Extras, net: Any) -> Saved:
+    import mxnet
+
+    inputs, symbol = _graph(net)
+    params = net.collect_params()
+    arrays = {}
+    try:
+        for kind, names in (
+            ("arg", set(symbol.list_arguments()) - set(inputs)),
+            ("aux", symbol.list_auxiliary_states()),
+        ):
+            for name in names:
+                data = params[name].data(params[name].list_ctx()[0])
+                arrays[f"{kind}:{name}"] = data.as_in_context(mxnet.cpu())
+    except RuntimeError as error:  # no data went through it yet, so that sizes are not known
+        raise invalid(f"{type(net).__name__} is not initialized, and holds no numbers.") from error
+    with tempfile.TemporaryDirectory(prefix="autolog-model-") as folder:
+        path = Path(folder, PARAMS)
+        mxnet.nd.save(str(path), arrays)
+        files = {
+            f"{DATA}/{SYMBOL}": symbol.tojson().encode(),
+            f"{DATA}/{PARAMS}": path.read_bytes(),
+        }
+    about = {"mxnet_version": mxnet.__version__, "inputs": inputs}
+    found = environment.requirements(["mxnet", "numpy"], ["mlflow"])
+    return package.complete(extras, files, "gluon", about, {}, found)
+
+
+def _graph(net: Any) -> tuple[list[str], Any]:
+    """The names of a network's inputs, and what it computes; the network stays as it is."""
+    import mxnet
+
+    if not isinstance(net, mxnet.gluon.HybridBlock):
+        raise invalid(
+            f"{type(net).__name__} is no HybridBlock: Gluon cannot save what it computes. Make it "
+            "one, or keep its parameters with save_parameters and log_artifact."
+        )
+    if net._cached_graph:
+        inputs, symbol = net._cached_graph
+        return [one.name for one in inputs], symbol
+    found = net(mxnet.sym.var(INPUTS[0]))
+    return INPUTS, mxnet.sym.Group(found) if isinstance(found, list | tuple) else found
