@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LAST = np.inf  # handlers are sorted by it: validation and early stopping come before
 
 
-class Curve(BatchEnd, EpochEnd):
+class Curve(BatchEnd, EpochEnd):  # type: ignore[misc]  # MXNet has no types
     """Writes the training metrics after each batch, and all metrics after each epoch.
 
     MXNet looks into every attribute that has "metric" in its name: none has here.
