@@ -128,10 +128,15 @@ class Artifacts(ABC):
     @contextlib.contextmanager
     def _scratch(self) -> Iterator[Path]:
         """A private folder for a moment."""
-        with tempfile.TemporaryDirectory(prefix=".incoming-", dir=self._room()) as name:
-            folder = Path(name, "new")
+        # No TemporaryDirectory: at the end of the process Python removes those, whoever still
+        # works in them, before it calls us to wait for that work.
+        place = Path(tempfile.mkdtemp(prefix=".incoming-", dir=self._room()))
+        try:
+            folder = place / "new"
             folder.mkdir()
             yield folder
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
 
     def _named(self, artifact_path: str) -> str:
         name = safe_relative(artifact_path)

@@ -19,6 +19,21 @@ from core_client.settings import absolute, home
 
 KILLS = 50
 
+LATE = """
+import atexit, threading
+from core_client import background, fluent
+begun, leaving = threading.Event(), threading.Event()
+atexit.register(leaving.set)  # called when Python has removed its temporary folders
+run = fluent.start_run()
+def slowly():
+    with run.artifact_folder("late") as folder:
+        begun.set()
+        leaving.wait()
+        (folder / "note.txt").write_text("kept")
+background.submit(slowly)
+begun.wait()
+"""
+
 FOUR_THREADS = """
 import os, sys, threading
 from core_client import fluent
@@ -91,6 +106,13 @@ def test_a_script_that_ends_in_a_run_finishes_it() -> None:
     (run,) = Client().search_runs(["0"])
     assert run.info.status == "FINISHED"
     assert list((home() / "spool").rglob("*.events")) == []
+
+
+def test_work_that_the_end_of_the_process_waits_for_keeps_its_folder() -> None:
+    _, told = python(LATE).communicate()
+    assert told == b""
+    (run,) = Client().search_runs(["0"])
+    assert Client().artifacts(run.info.run_id).local("late/note.txt").read_text() == "kept"
 
 
 def test_a_forked_child_writes_to_its_parents_run() -> None:
