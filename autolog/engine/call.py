@@ -33,11 +33,12 @@ class Call:
         options: the keywords of the framework's `autolog(...)`, as attributes.
         outer: the recorded call that this one is nested in, of whatever framework, or None.
         whole: the call that this one is part of (see `on`), or None.
+        made_in: the module whose code made the call, the framework's own modules included.
     """
 
     __slots__ = (
         "_arguments", "_changes", "_scope", "_session", "_site", "_wrapped",
-        "function", "given", "instance", "options", "outer", "whole",
+        "function", "given", "instance", "made_in", "options", "outer", "whole",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +48,7 @@ class Call:
         self.instance, self.function, self.options = instance, site.name, session.options
         self.outer = session.parent.call if session.parent is not None else None
         self.whole = whole
+        self.made_in = _module(self._frame_outside("autolog", "wrapt"))
         self._scope: str | None = None
         self._session, self._site, self._wrapped = session, site, wrapped
         self.given = args, kwargs
@@ -142,8 +144,7 @@ class Call:
     @property
     def is_internal(self) -> bool:
         """Whether the framework's own code made the call, as a step of something else."""
-        frame = self._frame_outside("autolog", "wrapt")
-        return _package(frame) == self._package
+        return self.made_in.partition(".")[0] == self._package
 
     @property
     def _package(self) -> str:
@@ -256,8 +257,12 @@ class Recording(Hook):
         return call if is_part else None
 
 
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
+
+
 def _package(frame: FrameType) -> str:
-    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    return _module(frame).partition(".")[0]
 
 
 def _before(

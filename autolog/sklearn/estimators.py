@@ -19,7 +19,7 @@ def fit(call: Call) -> Generator[None, Any, None]:
     """Record one training."""
     from autolog.sklearn import params
 
-    if params.only_prepares_data(call.instance):
+    if params.only_prepares_data(call.instance) or params.is_on_a_cluster(call):
         yield
         return
     from autolog.sklearn import batches
@@ -37,7 +37,7 @@ def partial_fit(call: Call) -> Generator[None, Any, None]:
     """Record one more batch of an estimator's training."""
     from autolog.sklearn import params
 
-    if params.only_prepares_data(call.instance):
+    if params.only_prepares_data(call.instance) or params.is_on_a_cluster(call):
         yield
         return
     from autolog.sklearn import batches

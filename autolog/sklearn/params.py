@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from autolog.engine.call import Call
+
 # Code of these distributions leaves the data it is given alone.
 TRUSTED = ("sklearn", "xgboost", "lightgbm", "numpy", "scipy", "builtins")
 
@@ -22,6 +24,9 @@ PREPARING = (
     "sklearn.feature_selection",
     "sklearn.compose._column_transformer",
 )
+
+# What trains on a cluster. To ask such an estimator for predictions is to start work there.
+ON_CLUSTERS = ("xgboost.dask", "xgboost.spark", "lightgbm.dask")
 
 
 def values(estimator: Any, deep: bool = True) -> dict[str, Any]:
@@ -57,6 +62,12 @@ def is_pipeline(estimator: Any) -> bool:
     """Whether it is scikit-learn's own pipeline; told without importing it."""
     kind = type(estimator)
     return (kind.__module__, kind.__name__) == ("sklearn.pipeline", "Pipeline")
+
+
+def is_on_a_cluster(call: Call) -> bool:
+    """Whether dask or Spark trains: through a class of its own, or as one of its workers."""
+    modules = [call.made_in, *(base.__module__ for base in type(call.instance).__mro__)]
+    return any(module.startswith(ON_CLUSTERS) for module in modules)
 
 
 def only_prepares_data(estimator: Any) -> bool:

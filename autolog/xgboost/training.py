@@ -23,7 +23,7 @@ NO_PARAMS = (
 @on("xgboost.sklearn", "XGBModel.fit", subclasses=True)
 def fit(call: Call) -> Generator[None, Any, None]:
     """Record the datasets and the model of a wrapper; the rest is told by the `train` in it."""
-    if is_step(call) or _is_distributed(call.instance):
+    if is_step(call):
         yield
         return
     from autolog.boosting.wrappers import Fit
@@ -143,7 +143,3 @@ def _would_crash(booster: Any) -> bool:
     import xgboost
 
     return xgboost.__version__.startswith("2.") and "multi_output_tree" in booster.save_config()
-
-
-def _is_distributed(estimator: Any) -> bool:
-    return any(kind.__module__.startswith("xgboost.dask") for kind in type(estimator).__mro__)

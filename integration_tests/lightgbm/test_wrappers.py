@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import FunctionType
+
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
@@ -140,6 +142,30 @@ def test_early_stopping(switched_on, stops):
         assert steps == list(range(30))
 
 
+def test_objective_and_metric_of_the_user(switched_on):
+    def squares(true, predicted):
+        return predicted - true, np.ones_like(predicted)
+
+    def worst(true, predicted):
+        return "worst", float(np.abs(predicted - true).max()), False
+
+    model = lgb.LGBMRegressor(n_estimators=3, objective=squares, verbose=-1)
+    model.fit(X, TARGET, eval_set=[(X[200:], TARGET[200:])], eval_metric=worst)
+    run = only_run()
+    values = model.evals_result_["valid_0"]["worst"]
+    assert curve(run, "valid_0-worst") == ([0, 1, 2], values)
+    loaded = autolog.lightgbm.load_model(f"runs:/{run.info.run_id}/model")
+    assert np.array_equal(loaded.predict(X), model.predict(X))
+
+
+def test_ranking_with_groups_to_evaluate(switched_on):
+    groups = {"group": [150, 150], "eval_group": [[100]]}
+    model = lgb.LGBMRanker(n_estimators=3, verbose=-1)
+    model.fit(X, CLASSES, eval_set=[(X[200:], CLASSES[200:])], eval_at=[2], **groups)
+    values = model.evals_result_["valid_0"]["ndcg@2"]
+    assert curve(only_run(), "valid_0-ndcg_at_2") == ([0, 1, 2], values)
+
+
 def test_going_on_with_a_model(switched_on):
     first = classifier().fit(X, Y, eval_set=EVAL[:1])
     classifier().fit(X, Y, eval_set=EVAL[:1], init_model=first)
@@ -191,6 +217,35 @@ def test_inside_estimators_of_scikit_learn(kind, order):
     assert not any("binary_logloss" in key and "training" not in key for key in run.data.metrics)
     assert "feature_importance_split.json" not in artifacts(run)
     assert "model" in artifacts(run)
+
+
+def test_inside_estimators_of_scikit_learn_that_nobody_records():
+    autolog.lightgbm.autolog()
+    counts = {}
+    for kind in ("pipeline", "search", "search of pipelines", "vote"):
+        before = len(runs())
+        LARGER[kind](classifier()).fit(X, Y)
+        counts[kind] = len(runs()) - before
+    cross_val_score(classifier(), X, Y, cv=2)
+    # Of a search the one that is fitted to all data; the folds are no trainings of the user's.
+    assert counts == {"pipeline": 1, "search": 1, "search of pipelines": 1, "vote": 1}
+    assert len(runs()) == 4
+    assert {run.data.tags["mlflow.autologging"] for run in runs()} == {"lightgbm"}
+
+
+def test_what_trains_on_a_cluster_is_left_alone(switched_on):
+    class Dask(lgb.LGBMClassifier):
+        __module__ = "lightgbm.dask"
+
+    def work(train, *data):
+        return train(*data)
+
+    Dask(n_estimators=2).fit(X, Y)
+    worker = FunctionType(work.__code__, {"__name__": "lightgbm.dask"})
+    worker(classifier().fit, X, Y)
+    worker(lgb.train, {"verbose": -1}, lgb.Dataset(X, Y), 2)
+    assert runs() == []
+    assert "lightgbm.dask is left alone" in str(autolog.status())
 
 
 def test_cross_val_score_opens_no_run():

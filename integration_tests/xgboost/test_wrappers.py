@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import FunctionType
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -132,6 +134,40 @@ def test_early_stopping(switched_on, stops):
         assert steps == list(range(30))
 
 
+def test_early_stopping_by_a_callback_of_the_user(switched_on):
+    noise = np.random.RandomState(1).rand(300)
+    stopper = xgb.callback.EarlyStopping(2)
+    model = xgb.XGBRegressor(n_estimators=30, callbacks=[stopper])
+    model.fit(X[:200], noise[:200], eval_set=[(X[200:], noise[200:])], verbose=False)
+    metrics = only_run().data.metrics
+    assert metrics["best_iteration"] == model.best_iteration
+    assert metrics["stopped_iteration"] == len(model.evals_result()["validation_0"]["rmse"]) - 1
+
+
+def test_objective_and_metric_of_the_user(switched_on):
+    def squares(true, predicted):
+        return predicted - true, np.ones_like(predicted)
+
+    def worst(true, predicted):
+        return float(np.abs(predicted - true).max())
+
+    model = xgb.XGBRegressor(n_estimators=3, objective=squares, eval_metric=worst)
+    model.fit(X, TARGET, eval_set=[(X, TARGET)], verbose=False)
+    run = only_run()
+    values = model.evals_result()["validation_0"]["worst"]
+    assert curve(run, "validation_0-worst") == ([0, 1, 2], values)
+    loaded = autolog.xgboost.load_model(f"runs:/{run.info.run_id}/model")
+    assert np.array_equal(loaded.predict(X), model.predict(X))
+
+
+def test_ranking_with_groups_to_evaluate(switched_on):
+    groups = {"qid": np.repeat([0, 1], 150), "eval_qid": [np.repeat([0, 1, 2], 100)]}
+    model = xgb.XGBRanker(n_estimators=3, eval_metric="ndcg@3")
+    model.fit(X, CLASSES, eval_set=[(X, CLASSES)], verbose=False, **groups)
+    values = model.evals_result()["validation_0"]["ndcg@3"]
+    assert curve(only_run(), "validation_0-ndcg_at_3") == ([0, 1, 2], values)
+
+
 def test_going_on_with_a_model(switched_on):
     first = xgb.XGBClassifier(n_estimators=2).fit(X, Y, eval_set=EVAL[:1], verbose=False)
     xgb.XGBClassifier(n_estimators=2).fit(X, Y, eval_set=EVAL[:1], xgb_model=first, verbose=False)
@@ -184,6 +220,35 @@ def test_inside_estimators_of_scikit_learn(kind, order):
     assert not any("logloss" in key and "training" not in key for key in run.data.metrics)
     assert "feature_importance_weight.json" not in artifacts(run)
     assert "model" in artifacts(run)
+
+
+def test_inside_estimators_of_scikit_learn_that_nobody_records():
+    autolog.xgboost.autolog()
+    counts = {}
+    for kind in ("pipeline", "search", "search of pipelines", "vote"):
+        before = len(runs())
+        LARGER[kind](xgb.XGBClassifier(n_estimators=2)).fit(X, Y)
+        counts[kind] = len(runs()) - before
+    cross_val_score(xgb.XGBClassifier(n_estimators=2), X, Y, cv=2)
+    # Of a search the one that is fitted to all data; the folds are no trainings of the user's.
+    assert counts == {"pipeline": 1, "search": 1, "search of pipelines": 1, "vote": 1}
+    assert len(runs()) == 4
+    assert {run.data.tags["mlflow.autologging"] for run in runs()} == {"xgboost"}
+
+
+def test_what_trains_on_a_cluster_is_left_alone(switched_on):
+    class Dask(xgb.XGBClassifier):
+        __module__ = "xgboost.dask"
+
+    def work(train, *data):
+        return train(*data)
+
+    Dask(n_estimators=2).fit(X, Y)
+    worker = FunctionType(work.__code__, {"__name__": "xgboost.dask"})
+    worker(xgb.XGBClassifier(n_estimators=2).fit, X, Y)
+    worker(xgb.train, {}, xgb.DMatrix(X, Y), 2)
+    assert runs() == []
+    assert "xgboost.dask and xgboost.spark are left alone" in str(autolog.status())
 
 
 def test_cross_val_score_opens_no_run():

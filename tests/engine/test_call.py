@@ -143,14 +143,14 @@ def test_caller_is_the_users_code_though_the_framework_calls_itself(toy: Toy) ->
 
     @toy.on("train", "toylib.training")
     def train(call: Any) -> Iterator[None]:
-        seen.append((call.caller.f_code.co_name, call.is_internal))
+        seen.append((call.caller.f_code.co_name, call.is_internal, call.made_in))
         yield
 
     toy.autolog()
     toy.load("toylib.deep").outer()
     toy.load("toylib").train({})
     here = "test_caller_is_the_users_code_though_the_framework_calls_itself"
-    assert seen == [(here, True), (here, False)]
+    assert seen == [(here, True, "toylib.deep"), (here, False, __name__)]
 
 
 def test_a_warning_names_the_line_that_it_named_without_us(toy: Toy) -> None:
