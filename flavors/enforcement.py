@@ -98,6 +98,10 @@ def _cast(column: pandas.Series[Any], spec: ColSpec, name: Any) -> pandas.Series
             return column  # booleans with gaps
         if want == "datetime":
             return _dates(column, name)
+    if str(column.dtype) == "category":
+        # Its categories stand for the values; the model was fitted to them as such.
+        _cast(column.cat.categories.to_series(), spec, name)
+        return column
     try:
         have = numpy_type(column.dtype)
     except TypeError:

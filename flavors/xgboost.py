@@ -163,11 +163,14 @@ def _load(folder: Path, model: Model, trusted: bool = False) -> Any:
             )
         params = about.get("params")
         native = getattr(xgboost, kind)(**(params if isinstance(params, dict) else {}))
+    given = native.get_params() if "params" in about else {}
     try:
         native.load_model(bytearray(data))
     except xgboost.core.XGBoostError as error:
         reason = str(error).splitlines()[0]
         raise MlflowException(f"XGBoost cannot read the model in '{folder}': {reason}") from error
+    for name, value in given.items():  # reading a model sets some of them to what it came to
+        setattr(native, name, value)
     return native
 
 
@@ -215,10 +218,16 @@ def _saved(extras: package.Extras, xgb_model: Any, format: str) -> Saved:
 
 def _plain_params(xgb_model: Any, kind: type) -> dict[str, Any]:
     """The wrapper's parameters that differ from their defaults and that YAML can hold."""
-    plain = {}
-    for name, default in kind().get_params().items():
-        value = xgb_model.get_params().get(name)
+    defaults, plain = kind().get_params(), {}
+    for name, value in xgb_model.get_params().items():
         value = value.item() if hasattr(value, "item") else value
-        if isinstance(value, bool | int | float | str) and repr(value) != repr(default):
+        if _is_plain(value) and repr(value) != repr(defaults.get(name)):
             plain[name] = value
     return plain
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list | dict):
+        parts = [*value, *value.values()] if isinstance(value, dict) else value
+        return all(map(_is_plain, parts))
+    return isinstance(value, bool | int | float | str)

@@ -19,12 +19,12 @@ def named(sets: Any, names: Any) -> Iterator[tuple[Any, str]]:
         yield data, names[position] if position < len(names) else f"valid_{position}"
 
 
-def sample(dataset: Any) -> tuple[Any, Any, int]:
+def sample(dataset: Any) -> tuple[Any, Any, int] | None:
     """No rows, which a dataset does not give; columns and the number of rows where it is built."""
     try:
         rows, columns = dataset.num_data(), dataset.num_feature()
     except lightgbm.basic.LightGBMError:  # it is built by the training, from a file or in parts
-        rows, columns = 0, 0
+        return None
     return np.empty((0, columns)), None, rows
 
 

@@ -28,7 +28,7 @@ ORDER_OF_EARLY_STOPPING = 30  # by which LightGBM sorts its own callbacks
 @on("lightgbm.sklearn", "LGBMModel.fit", subclasses=True)
 def fit(call: Call) -> Generator[None, Any, None]:
     """Record the datasets and the model of a wrapper; the rest is told by the `train` in it."""
-    if is_step(call) or _is_distributed(call.instance):
+    if is_step(call):
         yield
         return
     from autolog.boosting.wrappers import Fit
@@ -67,6 +67,7 @@ def train(call: Call) -> Generator[None, Any, None]:
         rounds.log_stop(rounds.next_step, booster.best_iteration, names, values)
     _log_importance(run, booster)
     if native is not None:
+        native.log_built_datasets()
         native.log_model(booster)
 
 
@@ -83,11 +84,13 @@ def cv(call: Call) -> Generator[None, Any, None]:
 
     given = call.arguments
     run = call.scope("cv")
-    Native(LIBRARY, call, run, given["train_set"]).log_datasets(())
+    native = Native(LIBRARY, call, run, given["train_set"])
+    native.log_datasets(())
     run.log_params(_params(given))
     rounds = Rounds(run)
     Curve(rounds).watch(call)
     result: Any = yield
+    native.log_built_datasets()
     if rounds.next_step and _stops_early(given):
         best, names, values = last_of_cv(result)  # what follows the best round is cut off
         rounds.log_stop(rounds.next_step, best, names, values)
@@ -134,7 +137,3 @@ def _log_importance(run: Recorder, booster: Any) -> None:
         with guarded(f"lightgbm: feature importance '{kind}'", lambda: run.name, run.silent):
             values = booster.feature_importance(importance_type=kind).tolist()
             importance.log(run, kind, dict(zip(booster.feature_name(), values, strict=True)))
-
-
-def _is_distributed(estimator: Any) -> bool:
-    return any(kind.__module__.startswith("lightgbm.dask") for kind in type(estimator).__mro__)

@@ -33,8 +33,9 @@ def duplicate(data: Any) -> Any:
 
 
 def indexable(data: Any) -> Any:
-    """The data in a form that has rows; some sparse matrices have none."""
-    return data.tocsr() if hasattr(data, "tocsr") else data
+    """The data in a form that has rows; some sparse matrices have none, and are copied."""
+    has_rows = getattr(data, "format", None) in ("csr", "csc")
+    return data.tocsr() if hasattr(data, "tocsr") and not has_rows else data
 
 
 def head(data: Any) -> Any:

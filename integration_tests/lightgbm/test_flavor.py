@@ -57,6 +57,35 @@ def test_wrappers(tmp_path, kind, data):
     assert loaded.get_params() == model.get_params()
 
 
+def test_pyfunc_takes_what_the_signature_says(tmp_path):
+    model = lgb.train({"verbose": -1}, lgb.Dataset(X, TARGET), 2)
+    lightgbm.save_model(model, tmp_path / "m", input_example=X[:2])
+    loaded = pyfunc.load_model(tmp_path / "m")
+    for rows in (X, pd.DataFrame(X), X.tolist(), scipy.sparse.csr_matrix(X)):
+        assert np.array_equal(loaded.predict(rows), model.predict(X))
+    for narrow in (X[:, :3], scipy.sparse.csr_matrix(X[:, :3])):
+        with pytest.raises(MlflowException, match="has the shape"):
+            loaded.predict(narrow)
+    with pytest.raises(MlflowException, match="the signature expects float64"):
+        loaded.predict(X.astype(np.float32))
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_pyfunc_of_categories(tmp_path, wrapped):
+    table = pd.DataFrame(
+        {"a": X[:, 0], "n": pd.Categorical(CLASSES), "t": pd.Categorical(np.where(Y, "u", "v"))}
+    )
+    if wrapped:
+        model = lgb.LGBMRegressor(n_estimators=3, verbose=-1).fit(table, TARGET)
+    else:
+        model = lgb.train({"verbose": -1}, lgb.Dataset(table, TARGET), 3)
+    lightgbm.save_model(model, tmp_path / "m", input_example=table[:5])
+    loaded = pyfunc.load_model(tmp_path / "m")
+    assert np.array_equal(loaded.predict(table), model.predict(table))
+    with pytest.raises(MlflowException, match="the signature expects long"):
+        loaded.predict(table.assign(n=table["t"]))
+
+
 def hinge(true, predicted):
     return predicted - true, np.ones_like(predicted)
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 
 import lightgbm as lgb
 import numpy as np
-import pandas as pd
 import pytest
-import scipy.sparse
 from sklearn import metrics as sklearn_metrics
 
 import autolog
@@ -89,6 +86,23 @@ def test_calling_styles(call):
     assert curve(run, "v-auc")[0] == [0, 1, 2, 3]
 
 
+def imported_by_name():
+    from lightgbm import cv, train
+
+    return train, cv
+
+
+def test_names_bound_before(monkeypatch):
+    autolog.disable()
+    train, cv = imported_by_name()
+    monkeypatch.setitem(globals(), "train", train)
+    monkeypatch.setitem(globals(), "cv", cv)
+    autolog.lightgbm.autolog()
+    globals()["train"](PARAMS, datasets()[0], 2)
+    globals()["cv"](PARAMS, lgb.Dataset(X, Y), 3, nfold=2)
+    assert [run.data.params["num_boost_round"] for run in runs()] == ["2", "3"]
+
+
 def test_eval_sets_without_names():
     dtrain, valid = datasets()
     lgb.train(PARAMS, dtrain, 2, valid_sets=[valid, dtrain])
@@ -100,19 +114,22 @@ def noise():
     return datasets(random.rand(300))
 
 
-@pytest.mark.parametrize("how", ["param", "callback", "never"])
+@pytest.mark.parametrize("how", ["param", "callback", "never", *(["argument"] if OLD else [])])
 def test_early_stopping(how):
     dtrain, valid = noise()
     params = QUIET | {"metric": ["l1", "l2"]}
     result = {}
     callbacks = [lgb.record_evaluation(result)]
+    more = {}
     if how == "param":
         params["early_stopping_round"] = 2
+    elif how == "argument":
+        more["early_stopping_rounds"] = 2
     else:
         callbacks.append(lgb.early_stopping(2 if how == "callback" else 100, verbose=False))
     booster = lgb.train(
         params, dtrain, 40, valid_sets=[dtrain, valid], valid_names=["a", "b"],
-        callbacks=callbacks,
+        callbacks=callbacks, **more,
     )  # fmt: skip
     run = only_run()
     rounds, best = len(curve(run, "b-l2")[0]) - 1, booster.best_iteration
@@ -246,54 +263,6 @@ def test_callbacks_of_the_user_keep_their_order_and_their_list():
     assert curve(only_run(), "v-auc")[0] == [0, 1, 2, 3]  # the last is the best once more
 
 
-@pytest.mark.parametrize("error", [ValueError("at seven"), KeyboardInterrupt("by hand")])
-def test_an_objective_that_raises(error):
-    rounds = []
-
-    def objective(predicted, data):
-        if len(rounds) == 7:
-            raise error
-        rounds.append(1)
-        return predicted - data.get_label(), np.ones_like(predicted)
-
-    dtrain, valid = datasets(TARGET)
-    params = QUIET | {"metric": "l2"}
-    more = {"fobj": objective} if OLD else {}
-    if not OLD:
-        params["objective"] = objective
-    with pytest.raises(type(error), match=str(error)) as caught:
-        lgb.train(params, dtrain, 20, valid_sets=[valid], valid_names=["v"], **more)
-    assert caught.value is error
-    run = only_run()
-    assert run.info.status == "FAILED"
-    assert str(error) in run.data.tags["autolog.error"]
-    assert curve(run, "v-l2")[0] == list(range(7))
-    assert "model" not in artifacts(run)
-
-
-NAMES = ["a/b", "/a", "a//b", "../a", "a@5", "a-b", "with space", "ärger", "a,b", "", "名前"]
-
-
-@pytest.mark.parametrize("name", [*NAMES, "a" * 300])
-def test_names_of_eval_sets(name):
-    dtrain, valid = datasets()
-    lgb.train(PARAMS | {"metric": "auc"}, dtrain, 2, valid_sets=[valid], valid_names=[name])
-    run = only_run()
-    (key,) = run.data.metrics
-    assert curve(run, key)[0] == [0, 1]
-    expected = {"a@5": "a_at_5-auc", "with space": "with space-auc", "a/b": "a/b-auc"}
-    assert key == expected.get(name, key)
-
-
-def test_two_eval_sets_of_one_name():
-    dtrain, valid = datasets()
-    other = lgb.Dataset(X[TRAIN][:50], Y[TRAIN][:50], reference=dtrain)
-    lgb.train(PARAMS, dtrain, 3, valid_sets=[valid, other], valid_names=["same", "same"])
-    run = only_run()
-    assert curve(run, "same-auc")[0] == curve(run, "same-2-auc")[0] == [0, 1, 2]
-    assert curve(run, "same-auc")[1] != curve(run, "same-2-auc")[1]
-
-
 def test_ranking_with_groups():
     dtrain = lgb.Dataset(X, CLASSES, group=[100, 100, 100])
     lgb.train(
@@ -301,119 +270,6 @@ def test_ranking_with_groups():
         valid_sets=[dtrain], valid_names=["t"],
     )  # fmt: skip
     assert set(only_run().data.metrics) == {"t-ndcg_at_2", "t-ndcg_at_4"}
-
-
-@pytest.mark.parametrize("sets", [None, []])
-def test_without_eval_sets(sets):
-    lgb.train(PARAMS, datasets()[0], 3, valid_sets=sets)
-    run = only_run()
-    assert run.data.metrics == {}
-    assert "model" in artifacts(run)
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_odd_values(value):
-    dtrain, valid = datasets(TARGET)
-    lgb.train(
-        QUIET | {"metric": "none"}, dtrain, 3, valid_sets=[valid], valid_names=["v"],
-        feval=lambda predicted, data: ("odd", value, False),
-    )  # fmt: skip
-    steps, values = curve(only_run(), "v-odd")
-    assert steps == [0, 1, 2]
-    assert repr(values) == repr([value] * 3)
-
-
-def test_a_value_that_is_none(faults):
-    dtrain, valid = datasets(TARGET)
-    lgb.train(
-        QUIET | {"metric": "l2"}, dtrain, 1, valid_sets=[valid], valid_names=["v"],
-        feval=lambda predicted, data: ("odd", None, False),
-    )  # fmt: skip
-    assert set(only_run().data.metrics) == {"v-l2"}
-    faults.expect("which is not one number")
-
-
-def test_two_thousand_metrics():
-    dtrain, valid = datasets(TARGET)
-    many = [(f"m{i}", float(i), False) for i in range(2000)]
-    lgb.train(
-        QUIET | {"metric": "none"}, dtrain, 2, valid_sets=[valid], valid_names=["v"],
-        feval=lambda predicted, data: many,
-    )  # fmt: skip
-    metrics = only_run().data.metrics
-    assert len(metrics) == 2000
-    assert metrics["v-m1999"] == 1999.0
-
-
-def test_a_model_that_cannot_be_saved(monkeypatch, faults):
-    dtrain, _ = datasets()
-    from flavors import lightgbm
-
-    def refuse(*given):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(lightgbm, "_dump", refuse)
-    assert lgb.train(PARAMS, dtrain, 2).num_trees() == 2
-    run = only_run()
-    assert run.info.status == "FINISHED"
-    assert "model" not in artifacts(run)
-    faults.expect("disk full")
-
-
-def test_wrong_calls_raise_what_lightgbm_raises():
-    for call in (
-        lambda: lgb.train(),
-        lambda: lgb.train(PARAMS),
-        lambda: lgb.train(PARAMS, X),
-        lambda: lgb.train(PARAMS, datasets()[0], nonsense=1),
-        lambda: lgb.train(PARAMS | {"objective": "no such"}, datasets()[0]),
-        lambda: lgb.train(PARAMS, datasets()[0], valid_sets=["x"]),
-        lambda: lgb.train(PARAMS, datasets()[0], 0),
-    ):
-        autolog.disable()
-        with pytest.raises(Exception) as plain:  # noqa: PT011 (which one is the question)
-            call()
-        autolog.lightgbm.autolog()
-        with pytest.raises(type(plain.value)) as recorded:
-            call()
-        texts = {re.sub("0x[0-9a-f]+", "", str(one.value)) for one in (plain, recorded)}
-        assert len(texts) == 1
-
-
-KINDS = {
-    "array": lambda _: lgb.Dataset(X, Y),
-    "kept": lambda _: lgb.Dataset(X, label=Y, free_raw_data=False),
-    "float32": lambda _: lgb.Dataset(X.astype(np.float32), Y),
-    "sparse": lambda _: lgb.Dataset(scipy.sparse.csr_matrix(X), Y),
-    "frame": lambda _: lgb.Dataset(pd.DataFrame(X, columns=list("abcde")), pd.Series(Y)),
-    "categories": lambda _: lgb.Dataset(
-        pd.DataFrame({"a": X[:, 0], "b": pd.Categorical(CLASSES)}), Y
-    ),
-    "constructed": lambda _: lgb.Dataset(X, Y, params=QUIET).construct(),
-    "subset": lambda _: lgb.Dataset(X, Y, free_raw_data=False).subset(list(range(150))),
-}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_kinds_of_data(kind, tmp_path):
-    autolog.lightgbm.autolog(log_input_examples=True)
-    booster = lgb.train(QUIET, KINDS[kind](tmp_path), 2)
-    run = only_run()
-    (given,) = run.inputs.dataset_inputs
-    assert given.dataset.name == "dataset"
-    if kind != "subset":
-        assert "300" in given.dataset.profile
-    loaded = autolog.lightgbm.load_model(f"runs:/{run.info.run_id}/model")
-    assert loaded.model_to_string() == booster.model_to_string()
-
-
-def test_a_file(tmp_path):
-    path = tmp_path / "data.csv"
-    np.savetxt(path, np.column_stack([Y, X]), delimiter=",")
-    lgb.train(QUIET, lgb.Dataset(str(path)), 2)
-    run = only_run()
-    assert run.info.status == "FINISHED"
-    assert "model" in artifacts(run)
 
 
 def test_metrics_after_training():

@@ -91,6 +91,9 @@ REGRESSIONS: dict[str, Callable[[], Any]] = {
     "zero inflated": lambda: sm.ZeroInflatedPoisson(counts, X).fit(maxiter=5, disp=0),
     "shares": lambda: BetaModel(share, X).fit(disp=0),
     "hazards": lambda: sm.PHReg(np.abs(y) + 0.1, X[:, 1:], status=above).fit(),
+    "bayes by variation": lambda: BinomialBayesMixedGLM.from_formula(
+        "above ~ a", {"group": "0 + C(group)"}, table
+    ).fit_vb(),
     "within groups": lambda: ConditionalLogit(
         above, X[:, 1:], groups=table["group"].to_numpy()
     ).fit(disp=0),

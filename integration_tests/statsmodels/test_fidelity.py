@@ -22,6 +22,7 @@ CHANGING = {
         ("glm", "glm by formula", "glm constrained", "glm regularized", "gam", "gee"), ("pickle",)
     ),
     "bayes": ("pickle", "params", "warnings"),
+    "bayes by variation": ("pickle", "params", "warnings"),
     "imputed": ("pickle", "params"),
 }
 

@@ -1,15 +1,21 @@
-"""Small data for trainings of boosted trees, and the curves that they leave behind."""
+"""Small data for trainings of boosted trees, and a look at what they leave behind, and where."""
 
 from __future__ import annotations
 
 import gc
+import threading
 import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import sqlalchemy
+from matplotlib.figure import Figure
 
 import autolog
 from core_client import client
+from core_client.settings import home
 
 _random = np.random.RandomState(0)
 X = _random.rand(300, 5)
@@ -37,3 +43,45 @@ def held_by_us() -> int:
     ours = [tracemalloc.Filter(True, f"*/{package}/*") for package in ("autolog", "core_client")]
     snapshot = tracemalloc.take_snapshot().filter_traces(ours)
     return sum(trace.size for trace in snapshot.traces)
+
+
+def rounds_on_disk() -> int:
+    """How often metrics were written to the spool."""
+    return sum(file.read_bytes().count(b'\n["m"') for file in home().glob("spool/*/*.events"))
+
+
+@contextmanager
+def at_work() -> Iterator[dict[str, set[str]]]:
+    """Which threads ask the database and draw figures while the block lasts."""
+    threads: dict[str, set[str]] = {"database": set(), "figures": set()}
+
+    def asked(*_: Any) -> None:
+        threads["database"].add(threading.current_thread().name)
+
+    save = Figure.savefig
+
+    def drawn(self: Figure, *args: Any, **kwargs: Any) -> None:
+        threads["figures"].add(threading.current_thread().name)
+        save(self, *args, **kwargs)
+
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", asked)
+    Figure.savefig = drawn  # type: ignore[method-assign]
+    try:
+        yield threads
+    finally:
+        Figure.savefig = save  # type: ignore[method-assign]
+        sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", asked)
+
+
+LARGE = np.random.RandomState(0).rand(50_000, 20)
+MOST_BESIDE = LARGE.nbytes / 2
+
+
+def peak(train: Callable[[Any], object], data: Any) -> int:
+    """The most memory, in bytes, that Python and numpy have taken at once for a training."""
+    tracemalloc.start()
+    try:
+        train(data)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()

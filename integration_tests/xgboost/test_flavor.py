@@ -60,9 +60,45 @@ def test_wrappers(tmp_path, model, data):
     assert type(loaded) is type(model)
     assert np.array_equal(loaded.predict(data), model.predict(data))
     assert np.array_equal(pyfunc.load_model(tmp_path / "m").predict(data), model.predict(data))
-    assert loaded.get_params()["n_estimators"] == 2
+    assert loaded.get_params() == model.get_params()
     # The saved model is the trained one, and saving it has left that one as it was.
     assert model.get_booster().attributes() == loaded.get_booster().attributes()
+
+
+def test_a_wrapper_is_what_it_was(tmp_path):
+    model = xgb.XGBClassifier(
+        n_estimators=30, max_depth=np.int64(2), early_stopping_rounds=2, booster="gbtree",
+        monotone_constraints={"a": 1}, interaction_constraints=[["a", "b"], ["c"]], n_jobs=1,
+        eval_metric=["auc", "logloss"],
+    )  # fmt: skip
+    model.fit(FRAME, Y, eval_set=[(FRAME[:50], Y[:50])], verbose=False)
+    xgboost.save_model(model, tmp_path / "m")
+    loaded = xgboost.load_model(tmp_path / "m")
+    assert loaded.get_params() == model.get_params()
+    for name in ("best_iteration", "best_score", "n_features_in_"):
+        assert getattr(loaded, name) == getattr(model, name)
+    for name in ("classes_", "feature_names_in_"):
+        assert list(getattr(loaded, name)) == list(getattr(model, name))
+    assert np.array_equal(loaded.predict_proba(FRAME), model.predict_proba(FRAME))
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_pyfunc_of_categories(tmp_path, wrapped):
+    table = pd.DataFrame(
+        {"a": X[:, 0], "n": pd.Categorical(CLASSES), "t": pd.Categorical(np.where(Y, "u", "v"))}
+    )
+    if wrapped:
+        model = xgb.XGBRegressor(n_estimators=3, enable_categorical=True).fit(table, TARGET)
+        expected = model.predict(table)
+    else:
+        data = xgb.DMatrix(table, TARGET, enable_categorical=True)
+        model = xgb.train({"tree_method": "hist"}, data, 3)
+        expected = model.predict(data)
+    xgboost.save_model(model, tmp_path / "m", input_example=table[:5])
+    loaded = pyfunc.load_model(tmp_path / "m")
+    assert np.array_equal(loaded.predict(table), expected)
+    with pytest.raises(MlflowException, match="the signature expects long"):
+        loaded.predict(table.assign(n=table["t"]))
 
 
 def test_pyfunc_takes_what_the_signature_says(tmp_path):
@@ -73,6 +109,10 @@ def test_pyfunc_takes_what_the_signature_says(tmp_path):
     assert np.array_equal(loaded.predict(X), expected)
     assert np.array_equal(loaded.predict(pd.DataFrame(X)), expected)
     assert np.array_equal(loaded.predict(X.tolist()), expected)
+    assert np.array_equal(loaded.predict(scipy.sparse.csr_matrix(X)), expected)
+    for narrow in (X[:, :3], scipy.sparse.csr_matrix(X[:, :3])):
+        with pytest.raises(MlflowException, match="has the shape"):
+            loaded.predict(narrow)
     with pytest.raises(MlflowException, match="the signature expects"):
         loaded.predict(X.astype(np.float32))
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
-import re
 
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.sparse
 import xgboost as xgb
 from sklearn import metrics as sklearn_metrics
 
@@ -91,19 +89,21 @@ def test_calling_styles(call, as_pairs):
     assert curve(run, "v-auc")[0] == curve(run, "v-error")[0] == [0, 1, 2, 3]
 
 
-def train_imported_by_name():
-    from xgboost import train
+def imported_by_name():
+    from xgboost import cv, train
 
-    return train
+    return train, cv
 
 
-def test_a_name_bound_before(monkeypatch):
+def test_names_bound_before(monkeypatch):
     autolog.disable()
-    train = train_imported_by_name()
+    train, cv = imported_by_name()
     monkeypatch.setitem(globals(), "train", train)
+    monkeypatch.setitem(globals(), "cv", cv)
     autolog.xgboost.autolog()
     globals()["train"](PARAMS, matrices()[0], 2)
-    assert only_run().data.params["num_boost_round"] == "2"
+    globals()["cv"](PARAMS, xgb.DMatrix(X, Y), 3, nfold=2)
+    assert [run.data.params["num_boost_round"] for run in runs()] == ["2", "3"]
 
 
 @pytest.mark.parametrize("how", ["argument", "callback", "save_best", "never"])
@@ -210,6 +210,28 @@ def test_cross_validation(stops):
             assert steps == list(range(25))
 
 
+def test_cross_validation_with_callbacks_and_a_metric_of_the_user():
+    called = []
+
+    class Mine(xgb.callback.TrainingCallback):
+        def after_iteration(self, model, epoch, evals_log):
+            called.append(epoch)
+            return False
+
+    def odd(predicted, data):
+        return "odd", float(len(called) > 3)  # gets worse
+
+    data = xgb.DMatrix(X, TARGET)
+    callbacks = [Mine(), xgb.callback.EarlyStopping(2, metric_name="odd")]
+    result = xgb.cv({}, data, 20, nfold=2, custom_metric=odd, callbacks=callbacks)
+    run = only_run()
+    steps, values = curve(run, "test-odd-mean")
+    assert steps[:-1] == called or not ORDERED
+    assert values[: len(result)] == result["test-odd-mean"].tolist()
+    assert run.data.metrics["best_iteration"] == len(result) - 1
+    assert [type(one) for one in callbacks] == [Mine, xgb.callback.EarlyStopping]
+
+
 def test_cross_validation_with_a_dictionary_and_folds():
     result = xgb.cv(
         PARAMS, matrices()[0], 3, folds=[(np.arange(100), np.arange(100, 200))],
@@ -261,54 +283,6 @@ def test_callbacks_of_the_user_keep_their_order_and_their_list():
     assert "stopped_iteration" not in run.data.metrics
 
 
-@pytest.mark.parametrize("error", [ValueError("at seven"), KeyboardInterrupt("by hand")])
-def test_an_objective_that_raises(error):
-    rounds = []
-
-    def objective(predicted, data):
-        if len(rounds) == 7:
-            raise error
-        rounds.append(1)
-        return predicted - data.get_label(), np.ones_like(predicted)
-
-    data = xgb.DMatrix(X, TARGET)
-    with pytest.raises(type(error), match=str(error)) as caught:
-        xgb.train({}, data, 20, evals=[(data, "d")], obj=objective, verbose_eval=False)
-    assert caught.value is error
-    run = only_run()
-    assert run.info.status == "FAILED"
-    assert str(error) in run.data.tags["autolog.error"]
-    assert curve(run, "d-rmse")[0] == list(range(7))
-    assert "model" not in artifacts(run)
-
-
-NAMES = ["a/b", "/a", "a//b", "../a", "a@5", "ärger", "a,b", "", "名前", "a" * 300]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_names_of_eval_sets(name):
-    dtrain, valid = matrices()
-    xgb.train({"eval_metric": ["auc"]}, dtrain, 2, evals=[(valid, name)], verbose_eval=False)
-    run = only_run()
-    (key,) = run.data.metrics
-    assert curve(run, key)[0] == [0, 1]
-    expected = {"a@5": "a_at_5-auc", "a,b": "a_b-auc", "a/b": "a/b-auc", "ärger": "ärger-auc"}
-    assert key == expected.get(name, key)
-
-
-def test_two_eval_sets_of_one_name():
-    dtrain, valid = matrices()
-    result = {}
-    xgb.train(
-        PARAMS, dtrain, 3, evals=[(dtrain, "same"), (valid, "same")], evals_result=result,
-        verbose_eval=False,
-    )  # fmt: skip
-    run = only_run()
-    values = result["same"]["auc"]
-    assert curve(run, "same-auc")[1] == values[::2]
-    assert curve(run, "same-2-auc")[1] == values[1::2]
-
-
 def test_metric_names_with_an_at_sign():
     dtrain = xgb.DMatrix(X, Y)
     dtrain.set_group([100, 100, 100])
@@ -317,71 +291,6 @@ def test_metric_names_with_an_at_sign():
         evals=[(dtrain, "t")], verbose_eval=False,
     )  # fmt: skip
     assert set(only_run().data.metrics) == {"t-ndcg_at_2", "t-map_at_3-"}
-
-
-@pytest.mark.parametrize("evals", [None, [], ()])
-def test_without_eval_sets(evals):
-    xgb.train(PARAMS, matrices()[0], 3, evals=evals)
-    run = only_run()
-    assert run.data.metrics == {}
-    assert "model" in artifacts(run)
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_odd_values(value):
-    dtrain, valid = matrices()
-    xgb.train(
-        {"disable_default_eval_metric": 1}, dtrain, 3, evals=[(valid, "v")],
-        custom_metric=lambda predicted, data: ("odd", value), verbose_eval=False,
-    )  # fmt: skip
-    steps, values = curve(only_run(), "v-odd")
-    assert steps == [0, 1, 2]
-    assert repr(values) == repr([value] * 3)
-
-
-def test_two_thousand_metrics():
-    dtrain, valid = matrices()
-    many = [(f"m{i}", float(i)) for i in range(2000)]
-    xgb.train(
-        {"disable_default_eval_metric": 1}, dtrain, 2, evals=[(valid, "v")],
-        custom_metric=lambda predicted, data: many, verbose_eval=False,
-    )  # fmt: skip
-    metrics = only_run().data.metrics
-    assert len(metrics) == 2000
-    assert metrics["v-m1999"] == 1999.0
-
-
-def test_a_model_that_cannot_be_saved(monkeypatch, faults):
-    def refuse(self, fname):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(xgb.Booster, "save_model", refuse)
-    booster = xgb.train(PARAMS, matrices()[0], 2)
-    assert booster.num_boosted_rounds() == 2
-    run = only_run()
-    assert run.info.status == "FINISHED"
-    assert "model" not in artifacts(run)
-    faults.expect("disk full")
-
-
-def test_wrong_calls_raise_what_xgboost_raises():
-    for call in (
-        lambda: xgb.train(),
-        lambda: xgb.train(PARAMS),
-        lambda: xgb.train(PARAMS, X),
-        lambda: xgb.train(PARAMS, matrices()[0], nonsense=1),
-        lambda: xgb.train({"objective": "no:such"}, matrices()[0]),
-        lambda: xgb.train(PARAMS, matrices()[0], evals=[("x", "y")]),
-    ):
-        autolog.disable()
-        with pytest.raises(Exception) as plain:  # noqa: PT011 (which one is the question)
-            call()
-        autolog.xgboost.autolog()
-        with pytest.raises(type(plain.value)) as recorded:
-            call()
-        if not isinstance(plain.value, xgb.core.XGBoostError):  # those hold a time
-            texts = {re.sub("0x[0-9a-f]+", "", str(one.value)) for one in (plain, recorded)}
-            assert len(texts) == 1
 
 
 def test_importances():
@@ -406,67 +315,6 @@ def test_importances_of_a_linear_booster_and_of_none():
     assert "feature_importance_weight.png" in artifacts(only_run())
     xgb.train({}, xgb.DMatrix(X, np.ones(300)), 1)
     assert "feature_importance_weight.json" in artifacts(runs()[-1])
-
-
-def batches():
-    class Batches(xgb.DataIter):
-        def __init__(self, cache):
-            self.position = 0
-            super().__init__(**({"cache_prefix": cache} if cache else {}))
-
-        def next(self, input_data):
-            if self.position == 3:
-                return 0
-            rows = slice(100 * self.position, 100 * (self.position + 1))
-            input_data(data=X[rows], label=Y[rows])
-            self.position += 1
-            return 1
-
-        def reset(self):
-            self.position = 0
-
-    return Batches
-
-
-KINDS = {
-    "array": lambda _: xgb.DMatrix(X, Y),
-    "float32": lambda _: xgb.DMatrix(X.astype(np.float32), label=Y),
-    "sparse": lambda _: xgb.DMatrix(scipy.sparse.csr_matrix(X), Y),
-    "coo": lambda _: xgb.DMatrix(scipy.sparse.coo_matrix(X), Y),
-    "lists": lambda _: xgb.DMatrix(X.tolist(), Y.tolist()),
-    "frame": lambda _: xgb.DMatrix(pd.DataFrame(X, columns=list("abcde")), pd.Series(Y)),
-    "categories": lambda _: xgb.DMatrix(
-        pd.DataFrame({"a": X[:, 0], "b": pd.Categorical(CLASSES)}), Y, enable_categorical=True
-    ),
-    "quantile": lambda _: xgb.QuantileDMatrix(X, Y),
-    "iterator": lambda _: xgb.QuantileDMatrix(batches()(None)),
-    "external": lambda folder: xgb.DMatrix(batches()(str(folder / "cache"))),
-}
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_kinds_of_data(kind, tmp_path):
-    autolog.xgboost.autolog(log_input_examples=True)
-    booster = xgb.train({"tree_method": "hist"}, KINDS[kind](tmp_path), 2)
-    run = only_run()
-    (given,) = run.inputs.dataset_inputs
-    assert given.dataset.name == "dataset"
-    assert "300" in given.dataset.profile
-    loaded = autolog.xgboost.load_model(f"runs:/{run.info.run_id}/model")
-    assert loaded.save_raw("ubj") == booster.save_raw("ubj")
-
-
-def test_data_that_is_gone_is_described_by_what_the_matrix_holds():
-    autolog.disable()
-    columns = list("abcde")
-    before = xgb.DMatrix(pd.DataFrame(X, columns=columns), Y)
-    autolog.xgboost.autolog()
-    xgb.train(PARAMS, before, 2)
-    run = only_run()
-    (given,) = run.inputs.dataset_inputs
-    assert json.loads(given.dataset.profile)["num_rows"] == 300
-    named = json.loads(given.dataset.schema)["mlflow_colspec"]
-    assert [column["name"] for column in named] == columns
 
 
 def test_metrics_after_training():
