@@ -37,7 +37,8 @@ def autolog(
     A training inside a run of yours is written to that run; any other one gets a run of its own.
 
     Args:
-        log_every_epoch: keep the metrics at the end of each epoch.
+        log_every_epoch: keep the metrics of the training at the end of each epoch. Without it,
+            and without `log_every_n_steps`, only those of the validation are kept.
         log_every_n_steps: keep also those of every so manieth batch. The curves then go by
             batches, not by epochs, and loops over `train_on_batch` are recorded too.
         log_models: keep the trained model.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 100  # of batches that wait to be written
 MOST_SECONDS = 1.0  # that they wait
+BY_EPOCH = ("val_", "validation_", "learning_rate")  # metrics that no batch tells
 
 
 class Curve:
@@ -25,7 +26,7 @@ class Curve:
 
     Args:
         run: where to.
-        epochs: whether the metrics at the end of each epoch are written.
+        epochs: whether the metrics of the training are written at the end of each epoch, too.
         interval: write those of every so manieth batch; None for none.
     """
 
@@ -76,16 +77,13 @@ class Curve:
             self._first += self._batches
             self._batches = 0
             self.step = int(epoch) if self.interval is None else self._first
-            if not self.epochs:
-                return
             metrics = numbers(logs or {})
             for name in [name for name in metrics if name.startswith("val_")]:
                 metrics["validation_" + name.removeprefix("val_")] = metrics[name]
             if "learning_rate" not in metrics and (rate := _learning_rate(self.model)) is not None:
                 metrics["learning_rate"] = rate
-            if last == self.step:  # the last batch told the metrics of the training already
-                told = ("val_", "validation_", "learning_rate")
-                metrics = {key: metrics[key] for key in metrics if key.startswith(told)}
+            if not self.epochs or last == self.step:  # batches tell the rest, or have just done so
+                metrics = {key: metrics[key] for key in metrics if key.startswith(BY_EPOCH)}
             self.run.log_metrics(metrics, self.step)
 
     def close(self) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from autolog.engine.recorder import Recorder
 
 # Arguments of `fit` that are no params: data, and what has its own place.
-NO_PARAMS = ("x", "y", "validation_data", "sample_weight", "callbacks")
+NO_PARAMS = ("x", "y", "validation_data", "callbacks")
 
 trained = ById()  # models that were recorded, and the Recorder of each
 
@@ -110,6 +110,8 @@ class Fit:
         with self._part("params"):
             params = {key: value for key, value in self.given.items() if key not in NO_PARAMS}
             params["batch_size"] = data.batch_size(x, params.get("batch_size"))
+            if params.get("sample_weight") is not None:
+                params["sample_weight"] = f"<{type(params['sample_weight']).__name__}>"
             self.run.log_params(readable(params))
             self.run.log_params(readable(callbacks.early_stopping_params(self.user_callbacks)))
         if options.log_datasets:
