@@ -272,7 +272,7 @@ def _saved(extras: package.Extras, model: Any, form: str, how: dict[str, Any]) -
         "save_exported_model": form == EXPORTED,
         **({"weights_only": True} if form == WEIGHTS else {}),
     }
-    loader = None if form == WEIGHTS else {}
+    loader: dict[str, Any] | None = None if form == WEIGHTS else {}
     found = environment.requirements(["keras", backend], ["mlflow"])
     return package.complete(extras, files, "keras", about, loader, found)
 

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from autolog.keras.curve import numbers
-from autolog.keras.recording import Manner, is_recorded_outside, is_step, log_optimizer
+from autolog.keras.recording import Manner, is_recorded_elsewhere, is_step, log_optimizer
 from autolog.sklearn.origins import ById
 from core_client import context
 
@@ -33,7 +33,7 @@ _loops = ById()
 def train_on_batch(call: Call, manner: Manner) -> Generator[None, Any, None]:
     """Record one batch, if the user asked for batches by `log_every_n_steps`."""
     interval = call.options.log_every_n_steps
-    if interval is None or is_step(call) or is_recorded_outside(call):
+    if interval is None or is_step(call) or is_recorded_elsewhere(call, manner):
         yield
         return
     loop = _loop(call, manner)

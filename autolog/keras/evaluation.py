@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from autolog.keras import callbacks, data
 from autolog.keras.curve import numbers
-from autolog.keras.recording import is_recorded_outside, is_step, trained
+from autolog.keras.recording import is_step, trained
 from autolog.sklearn import names
 from core_client import context
 
@@ -28,7 +28,9 @@ class Result:
 
 def evaluate(call: Call) -> Generator[None, Any, None]:
     """Record one evaluation in the active run, else where the model's training was recorded."""
-    run = None if is_step(call) or is_recorded_outside(call) else _run(call)
+    outer = call.outer  # of another framework that sees this very call, or the fit around it
+    is_seen = outer is not None and outer.instance is call.instance
+    run = None if is_seen or is_step(call) else _run(call)
     if run is None:
         yield
         return

@@ -48,7 +48,7 @@ def fit(call: Call, manner: Manner) -> Generator[None, Any, None]:
     run = call.scope(type(call.instance).__name__)
     log_optimizer(call, run, manner)
     added = manner.callbacks(run)
-    if is_recorded_outside(call):
+    if is_recorded_elsewhere(call, manner):
         callbacks.add(call, added)
         yield
         return
@@ -61,10 +61,9 @@ def fit(call: Call, manner: Manner) -> Generator[None, Any, None]:
     record.after(history)
 
 
-def is_recorded_outside(call: Call) -> bool:
-    """Whether another framework of ours sees the same call, and is recording it."""
-    outer = call.outer
-    return outer is not None and outer.instance is call.instance and outer.function == call.function
+def is_recorded_elsewhere(call: Call, manner: Manner) -> bool:
+    """Whether another framework sees the same call and records it: Keras does, if it is on."""
+    return call.home not in (None, manner.flavor)
 
 
 def is_step(call: Call) -> bool:

@@ -407,3 +407,22 @@ def test_the_same_weights_with_and_without():
     assert all(np.array_equal(one, other) for one, other in zip(weights, bare, strict=True))
     assert drawn == undisturbed
     assert KERAS_2 or len(runs()) == 1
+
+
+@on_tensorflow
+@pytest.mark.parametrize("first", ["keras", "tensorflow"])
+def test_nothing_is_recorded_twice(first):
+    autolog.disable()
+    for name in (first, "keras", "tensorflow"):
+        getattr(autolog, name).autolog(log_models=False, log_datasets=True)
+    model, held_out = classifier(), X[:20]
+    history = model.fit(X, Y, epochs=2, verbose=0, validation_data=(X[:9], Y[:9]))
+    model.evaluate(held_out, Y[:20], verbose=0)
+    run = only_run()
+    assert run.data.tags["mlflow.autologging"] == "keras"
+    assert run.data.params["optimizer_beta_1"] == run.data.params["opt_beta_1"] == "0.9"
+    assert curve("loss") == list(enumerate(history.history["loss"]))
+    assert len(values("loss_held_out")) == 1
+    uses = [one.tags[0].value for one in run.inputs.dataset_inputs]
+    assert sorted(uses) == ["eval", "eval", "train"]
+    assert "checkpoints" in artifacts(run)
