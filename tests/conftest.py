@@ -14,7 +14,7 @@ from autolog.engine import guard
 from core_client import context, destination
 
 # What decides where runs go, or whether a process records; a test sets what it needs.
-VARIABLES = re.compile(r"MLFLOW_|AUTOLOG_|(LOCAL_|NODE_)?RANK$|SLURM_|OMPI_|PMI")
+VARIABLES = re.compile(r"MLFLOW_|AUTOLOG_|(LOCAL_|NODE_)?RANK$|SLURM_|OMPI_|PMI|TF_CONFIG")
 
 
 class Faults:

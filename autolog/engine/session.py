@@ -53,7 +53,22 @@ def silent_process() -> bool:
         rank = os.environ.get(name)
         if rank is not None and rank.strip() not in ("", "0"):
             return True
-    return False
+    return _helps_the_chief(os.environ.get("TF_CONFIG"))
+
+
+def _helps_the_chief(tf_config: str | None) -> bool:
+    """Whether TensorFlow's description of a cluster says so of this process."""
+    if not tf_config:
+        return False
+    import json
+
+    try:
+        config = json.loads(tf_config)
+        cluster, task = config.get("cluster") or {}, config["task"]
+        leader = next((kind for kind in ("chief", "master") if kind in cluster), "worker")
+        return bool(task["type"] != leader or int(task["index"]) != 0)
+    except (ValueError, TypeError, LookupError, AttributeError):  # it is TensorFlow's to complain
+        return False
 
 
 class Session:

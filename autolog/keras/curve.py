@@ -51,7 +51,7 @@ class Curve:
         """See how many batches the model was trained with before."""
         with self._guard:
             if self.interval is not None:
-                self._first = int(self.model.optimizer.iterations)
+                self._first = int(_plain(self.model.optimizer.iterations))
                 self._at_once = int(_either(self.model, "steps_per_execution") or 1)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -128,7 +128,12 @@ def _learning_rate(model: Any) -> float | None:
     rate = (
         rate(optimizer.iterations) if callable(rate) else getattr(optimizer, "learning_rate", None)
     )
-    return None if rate is None else float(rate)
+    return None if rate is None else float(_plain(rate))
+
+
+def _plain(variable: Any) -> Any:
+    """The number that a variable holds: one on several devices does not turn into it by itself."""
+    return variable.numpy() if hasattr(variable, "numpy") else variable
 
 
 def _either(model: Any, name: str) -> Any:

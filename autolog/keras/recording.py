@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from autolog.boosting.params import readable
 from autolog.engine.guard import guarded
 from autolog.keras import callbacks, data
+from autolog.keras.copies import of_this_process
 from autolog.keras.curve import Curve
 from autolog.sklearn.origins import ById
 from autolog.sklearn.params import is_search
@@ -147,13 +148,14 @@ class Fit:
                 from flavors.keras import signature_of
 
                 signature = signature_of(self.model, example)
-        self.run.log_model(
-            self.model,
-            flavor=self.manner.flavor,
-            signature=signature if signature is not None else False,
-            input_example=example if options.log_input_examples else None,
-            **self.manner.save,
-        )
+        with self._part("model"):
+            self.run.log_model(
+                of_this_process(self.model),
+                flavor=self.manner.flavor,
+                signature=signature if signature is not None else False,
+                input_example=example if options.log_input_examples else None,
+                **self.manner.save,
+            )
         self.run.register_model(options.registered_model_name)
 
     def _part(self, what: str) -> guarded:

@@ -9,6 +9,7 @@ from autolog.engine.guard import guarded
 from autolog.engine.options import Options
 from autolog.engine.recorder import Recorder
 from autolog.keras.callbacks import kind
+from autolog.keras.copies import of_this_process
 from autolog.keras.curve import numbers
 from core_client.exceptions import invalid
 from flavors import trust
@@ -71,10 +72,11 @@ class Keeper:
             )
 
     def _save(self, path: str) -> None:
+        model = of_this_process(self.model)
         if self.checkpoints.weights_only:
-            self.model.save_weights(path)
+            model.save_weights(path)
         else:
-            self.model.save(path)
+            model.save(path)
 
 
 def load_checkpoint(

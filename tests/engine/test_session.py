@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -410,6 +411,31 @@ def test_pool_workers_are_silent(toy: Toy, how: str) -> None:
 
 
 RANKS = ["RANK", "LOCAL_RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK", "NODE_RANK"]
+
+
+CLUSTER = {"chief": ["a:1"], "worker": ["b:1", "c:1"], "ps": ["d:1"]}
+WORKERS = {"worker": ["b:1", "c:1"]}
+
+
+@pytest.mark.parametrize(
+    ("config", "records"),
+    [
+        ({"cluster": WORKERS, "task": {"type": "worker", "index": 0}}, True),
+        ({"cluster": WORKERS, "task": {"type": "worker", "index": 1}}, False),
+        ({"cluster": WORKERS, "task": {"type": "evaluator", "index": 0}}, False),
+        ({"cluster": CLUSTER, "task": {"type": "chief", "index": 0}}, True),
+        ({"cluster": CLUSTER, "task": {"type": "worker", "index": 0}}, False),
+        ({"cluster": CLUSTER, "task": {"type": "ps", "index": 0}}, False),
+        ({"cluster": WORKERS}, True),
+        ("no JSON", True),
+    ],
+)
+def test_only_the_chief_of_a_cluster_records(
+    fits: Any, monkeypatch: pytest.MonkeyPatch, config: Any, records: bool
+) -> None:
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    fits.Base().fit(1)
+    assert len(runs()) == records
 
 
 @pytest.mark.parametrize("name", RANKS)
