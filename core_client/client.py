@@ -15,6 +15,7 @@ from core_client.entities import (
     Experiment,
     FileInfo,
     LifecycleStage,
+    LoggedModel,
     Metric,
     PagedList,
     Param,
@@ -214,10 +215,11 @@ class Client:
         timestamp: int | None = None,
         step: int | None = None,
         synchronous: bool | None = None,
+        model_id: str | None = None,
         **_: Any,
     ) -> None:
         """Record one point; see `ActiveRun.log_metric`."""
-        self.writer(run_id).log_metric(key, value, step, timestamp)
+        self.writer(run_id).log_metric(key, value, step, timestamp, model_id)
 
     def log_param(self, run_id: str, key: str, value: Any, synchronous: bool | None = None) -> Any:
         """Record an input of the run, and return it."""
@@ -317,8 +319,11 @@ class Client:
 
     def artifacts(self, run_id: str) -> Artifacts:
         """The files of a run."""
-        info = self.get_run(run_id).info
-        return self._destination.artifacts(run_id, lambda: info.artifact_uri)
+        return self._destination.stored_artifacts(self.get_run(run_id))
+
+    def get_logged_model(self, model_id: str) -> LoggedModel:
+        """A logged model (``m-…``), where the store has them."""
+        return self._destination.current().get_logged_model(model_id)
 
     def flush(self) -> None:
         """Wait until everything recorded until now is in the store."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 import threading
@@ -11,11 +12,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from core_client import background
-from core_client.artifacts import Artifacts, LocalArtifacts, is_local
+from core_client.artifacts import Artifacts, LocalArtifacts, is_local, open_artifacts
 from core_client.artifacts.staging import LOCK
 from core_client.drain import Account, Drain
-from core_client.entities import Experiment, LifecycleStage, RunInfo
-from core_client.events import ExperimentCreated
+from core_client.entities import Experiment, LifecycleStage, LoggedModel, Run, RunInfo
+from core_client.events import ExperimentCreated, ModelLogged
 from core_client.exceptions import MlflowException, invalid, missing
 from core_client.settings import absolute, mode, scratch, without_password
 from core_client.spool import Spool
@@ -75,6 +76,44 @@ class Destination:
         if self.near and is_local(uri := artifact_uri()):
             return LocalArtifacts(uri)
         return self.outbox.artifacts(run_id)
+
+    def model_location(self, experiment_id: str, event: ModelLogged) -> str | None:
+        """Where a model that is being logged keeps its files.
+
+        Returns:
+            A folder of this machine; empty if the store has no logged models, but only files of
+            runs; None if a far store would have to say: then its drain finds out.
+        """
+        if not self.near:
+            return None
+        store = self.store()
+        if event.name:
+            location = store.model_location(self.experiment(experiment_id), event.model_id)
+        else:
+            location = self.current().get_logged_model(event.model_id).artifact_location
+        return location if not location or is_local(location) else None
+
+    def stored_artifacts(self, run: Run) -> Artifacts:
+        """The files of a run as they are now, with the models that it has logged."""
+        own = self.artifacts(run.info.run_id, lambda: run.info.artifact_uri)
+        models = self.logged_models(run)
+        if not models:
+            return own
+        from core_client.artifacts.models import WithModels
+
+        self.outbox.flush()
+        # Of several models at one path the last one counts.
+        return WithModels(
+            own, {one.path: open_artifacts(one.artifact_location, self.uri) for one in models}
+        )
+
+    def logged_models(self, run: Run) -> list[LoggedModel]:
+        """The logged models of a run, the first one first."""
+        found = []
+        for output in run.outputs.model_outputs:
+            with contextlib.suppress(MlflowException):  # it was deleted
+                found.append(self.current().get_logged_model(output.model_id))
+        return sorted(found, key=lambda model: model.creation_timestamp)
 
     @property
     def outbox(self) -> Outbox:

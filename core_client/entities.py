@@ -8,6 +8,9 @@ import msgspec
 
 T = TypeVar("T")
 
+# Tag of a logged model: the path that it was logged at, if no logged model can have that name.
+MODEL_PATH = "autolog.artifact_path"
+
 
 class RunStatus:
     """The five states of a run, as stores spell them."""
@@ -107,6 +110,19 @@ class RunInputs(msgspec.Struct, frozen=True):
     dataset_inputs: list[DatasetInput] = []
 
 
+class LoggedModelOutput(msgspec.Struct, frozen=True):
+    """That a run has logged a model, and at which step."""
+
+    model_id: str
+    step: int = 0
+
+
+class RunOutputs(msgspec.Struct, frozen=True):
+    """The models that a run has logged, where the store keeps them beside the runs."""
+
+    model_outputs: list[LoggedModelOutput] = []
+
+
 class RunInfo(msgspec.Struct, frozen=True):
     """A run without its data; times in ms since 1970."""
 
@@ -140,6 +156,7 @@ class Run(msgspec.Struct, frozen=True):
     info: RunInfo
     data: RunData
     inputs: RunInputs = RunInputs()
+    outputs: RunOutputs = RunOutputs()
 
     def _repr_html_(self) -> str | None:
         from core_client import display
@@ -162,6 +179,41 @@ class Experiment(msgspec.Struct, frozen=True):
         from core_client import display
 
         return display.shown(display.experiment, self)
+
+
+class LoggedModelStatus:
+    """Whether a logged model's files are there yet."""
+
+    PENDING = "PENDING"
+    READY = "READY"
+    FAILED = "FAILED"
+
+
+class LoggedModel(msgspec.Struct, frozen=True):
+    """A model that MLflow 3 keeps beside the run that logged it; times in ms since 1970."""
+
+    model_id: str
+    experiment_id: str
+    name: str
+    artifact_location: str
+    creation_timestamp: int = 0
+    last_updated_timestamp: int = 0
+    model_type: str = ""
+    source_run_id: str = ""
+    status: str = LoggedModelStatus.PENDING
+    params: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    metrics: list[Metric] = []
+
+    @property
+    def model_uri(self) -> str:
+        """What loads it."""
+        return f"models:/{self.model_id}"
+
+    @property
+    def path(self) -> str:
+        """The folder that it would be in among the run's artifacts: its name as it was given."""
+        return self.tags.get(MODEL_PATH, self.name)
 
 
 class ModelVersion(msgspec.Struct, frozen=True):

@@ -45,21 +45,60 @@ class Inputs(msgspec.Struct, tag="i", array_like=True):
 
 class Files(msgspec.Struct, tag="f", array_like=True):
     """Files for a run: those in the folder `staged` of the spool, which is laid out as the run's
-    artifacts are. They replace what is in the artifact folder `replaces`, if that is not empty."""
+    artifacts are. They replace what is in the artifact folder `replaces`, if that is not empty.
+    With a `model_id` that folder is a logged model, which may keep its files elsewhere."""
 
     run_id: str
     staged: str
     replaces: str = ""
+    model_id: str = ""
 
 
 class ModelRegistered(msgspec.Struct, tag="mr", array_like=True):
     """The model in a folder of the run's artifacts becomes a version of a registered name; a
-    second time is no news. Only for stores that have a model registry."""
+    second time is no news. Only for stores that have a model registry. Without a `model_id`, the
+    last logged model of that path counts where the store has them."""
 
     run_id: str
     name: str
     artifact_path: str
     tags: dict[str, str]
+    model_id: str = ""
+
+
+class ModelLogged(msgspec.Struct, tag="ml", array_like=True):
+    """A run has logged a model, which MLflow 3 keeps beside the runs; no news for other stores.
+
+    It gets `params` and what the run holds by then: all params, and the last value of each metric.
+    Told again, it gets what the run holds since. Without a name it is a model that is there
+    already. `from_run` is False for a model that is copied, and has all that it is to have.
+    """
+
+    run_id: str
+    model_id: str
+    name: str
+    model_type: str
+    step: int
+    time: int
+    params: dict[str, str]
+    tags: dict[str, str]
+    from_run: bool = True
+
+
+class ModelMetrics(msgspec.Struct, tag="mm", array_like=True):
+    """`Metrics` of a run that also belong to a logged model."""
+
+    run_id: str
+    timestamp: int
+    step: int
+    values: dict[str, float | str]
+    model_id: str
+
+
+class ModelReady(msgspec.Struct, tag="m.", array_like=True):
+    """All files of a logged model are where it keeps them."""
+
+    model_id: str
 
 
 class RunStarted(msgspec.Struct, tag="r", array_like=True):
@@ -144,7 +183,8 @@ class ExperimentRestored(msgspec.Struct, tag="e*", array_like=True):
 
 
 Event = Union[
-    Metrics, Params, Tags, TagDeleted, Inputs, Files, ModelRegistered,
+    Metrics, Params, Tags, TagDeleted, Inputs, Files,
+    ModelLogged, ModelMetrics, ModelReady, ModelRegistered,
     RunStarted, RunResumed, RunInherited, RunEnded, RunRenamed, RunDeleted, RunRestored,
     ExperimentCreated, ExperimentRenamed, ExperimentTagged, ExperimentDeleted, ExperimentRestored,
 ]  # fmt: skip

@@ -54,6 +54,10 @@ class Unsure(Busy):
     """The connection broke after the request was sent: the server may have done it."""
 
 
+class NotThere(StoreUnavailable):
+    """The server knows no such call: it is an older one, or no MLflow server at all."""
+
+
 class Unsent(StoreUnavailable):
     """There was no connection: the server knows nothing of the request."""
 
@@ -98,7 +102,7 @@ class Http:
         """Ask once, or once more with a new token where tokens run out.
 
         Args:
-            method: GET, POST, PUT or DELETE.
+            method: GET, POST, PUT, PATCH or DELETE.
             path: below the server's address, with a leading slash.
             query: what stands behind the ``?``; None values are left out.
             body: what is sent; of a file, what follows its present position.
@@ -256,11 +260,14 @@ class Http:
             return MlflowException(
                 f"{where} does not allow this with these credentials (403).", "PERMISSION_DENIED"
             )
-        return self.not_mlflow(f"{status} {response.reason or ''}".strip())
+        kind = NotThere if status == 404 else StoreUnavailable
+        return self.not_mlflow(f"{status} {response.reason or ''}".strip(), kind)
 
-    def not_mlflow(self, what: str) -> StoreUnavailable:
+    def not_mlflow(
+        self, what: str, kind: type[StoreUnavailable] = StoreUnavailable
+    ) -> StoreUnavailable:
         """The error for an answer that no MLflow server gives."""
-        return StoreUnavailable(
+        return kind(
             f"'{self.shown}' does not answer as an MLflow server does ({what}). Check the address."
         )
 

@@ -36,6 +36,8 @@ from core_client.entities import (
 from core_client.events import (
     Inputs,
     Metrics,
+    ModelLogged,
+    ModelMetrics,
     ModelRegistered,
     Params,
     RunEnded,
@@ -49,6 +51,7 @@ from core_client.events import (
 from core_client.exceptions import MlflowException, invalid
 from core_client.paths import safe_relative
 from core_client.run_files import RunFiles
+from core_client.run_models import RunModels
 
 ROOM_WAIT = 5.0  # seconds that the end of a run waits for room on a full disk
 PARENT = "mlflow.parentRunId"
@@ -59,7 +62,7 @@ def now() -> int:
     return time.time_ns() // 1_000_000
 
 
-class ActiveRun(RunFiles):
+class ActiveRun(RunFiles, RunModels):
     """A run being written. In a ``with`` statement it ends with the block, FAILED if that raises.
 
     Args:
@@ -86,6 +89,7 @@ class ActiveRun(RunFiles):
         self.tags = dict(tags)
         self._params = dict(params)
         self._metric_keys: set[str] = set()
+        self._models: list[ModelLogged] = []
         self._append = destination.spool.append
 
     @classmethod
@@ -190,7 +194,12 @@ class ActiveRun(RunFiles):
         return self._destination.artifacts(self._id, lambda: self.info.artifact_uri)
 
     def log_metric(
-        self, key: str, value: Any, step: int | None = None, timestamp: int | None = None
+        self,
+        key: str,
+        value: Any,
+        step: int | None = None,
+        timestamp: int | None = None,
+        model_id: str | None = None,
     ) -> None:
         """Record one point.
 
@@ -199,7 +208,10 @@ class ActiveRun(RunFiles):
             value: a number, or what `float` makes one of; NaN and infinity are kept.
             step: any 64-bit integer, 0 by default.
             timestamp: ms since 1970, now by default.
+            model_id: a logged model that the point also belongs to.
         """
+        if model_id is not None:
+            return self.log_metrics({key: value}, step, timestamp, model_id)
         if type(key) is not str or key not in self._metric_keys:
             self._metric_keys.add(check_key(key, "metric"))
         if type(value) is not float:
@@ -209,7 +221,11 @@ class ActiveRun(RunFiles):
         self._append(encode(Metrics(self._id, timestamp, step, {key: writable(value)})) + b"\n")
 
     def log_metrics(
-        self, metrics: Mapping[str, Any], step: int | None = None, timestamp: int | None = None
+        self,
+        metrics: Mapping[str, Any],
+        step: int | None = None,
+        timestamp: int | None = None,
+        model_id: str | None = None,
     ) -> None:
         """Record one point of each of several metrics, all or none."""
         values = {}
@@ -220,7 +236,10 @@ class ActiveRun(RunFiles):
             values[key] = writable(number)
         step = 0 if step is None else whole_number(step, "step")
         timestamp = now() if timestamp is None else whole_number(timestamp, "timestamp")
-        if values:
+        if values and model_id is not None:
+            event = ModelMetrics(self._id, timestamp, step, values, model_id)
+            self._append(encode(event) + b"\n")
+        elif values:
             self._append(encode(Metrics(self._id, timestamp, step, values)) + b"\n")
 
     def log_param(self, key: str, value: Any) -> None:
@@ -292,7 +311,11 @@ class ActiveRun(RunFiles):
         self._destination.check_registry()
 
     def register_model(
-        self, name: str, artifact_path: str = "model", tags: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        artifact_path: str = "model",
+        tags: Mapping[str, Any] | None = None,
+        model_id: str = "",
     ) -> None:
         """Make the model in a folder of the run's artifacts a version of a registered name.
 
@@ -300,6 +323,7 @@ class ActiveRun(RunFiles):
             name: the registered model, created if there is none.
             artifact_path: the model's folder.
             tags: notes on the version.
+            model_id: which logged model; by default the last one of that path.
 
         Raises:
             MlflowException: FEATURE_DISABLED: the store is not a server, which alone has names.
@@ -307,9 +331,8 @@ class ActiveRun(RunFiles):
         self.check_registry()
         notes = {check_key(key, "tag"): tag_value(text, key) for key, text in (tags or {}).items()}
         path = safe_relative(artifact_path)
-        self._append(
-            encode(ModelRegistered(self._id, check_key(name, "model"), path, notes)) + b"\n"
-        )
+        event = ModelRegistered(self._id, check_key(name, "model"), path, notes, model_id)
+        self._append(encode(event) + b"\n")
 
     def end(
         self,
@@ -339,6 +362,8 @@ class ActiveRun(RunFiles):
             sync() if wait_for_disk else background.submit(sync)
         self._info = msgspec.structs.replace(self._info, status=status, end_time=end_time)
         context.remove(self)
+        if self._models:  # what is still computed in the background belongs to them, too
+            background.submit(self.complete_models)
 
     def __reduce__(self) -> tuple[Any, ...]:
         start = self._destination.spool.beginning(self._id)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core_client import background
-from core_client.exceptions import MlflowException
 from core_client.settings import MAX_TAG_VALUE
 from flavors.model import MLMODEL, Model, ModelInfo, info
 
 if TYPE_CHECKING:
-    from core_client.artifacts import Artifacts
     from core_client.run import ActiveRun
+    from core_client.run_models import NewModel
 
 HISTORY = "mlflow.log-model.history"
 _noting = threading.Lock()
@@ -36,17 +35,6 @@ class Saved(NamedTuple):
             path.write_bytes(data)
 
 
-def no_registry(**asked: Any) -> None:
-    """Refuse arguments that name what models cannot be written to yet."""
-    for name, value in asked.items():
-        if value is not None:
-            raise MlflowException(
-                f"{name}={value!r} cannot be written to yet. Log the model without it; "
-                "'runs:/<run id>/<name>' loads it.",
-                "FEATURE_DISABLED",
-            )
-
-
 def log(
     run: ActiveRun | None,
     name: str,
@@ -54,6 +42,8 @@ def log(
     save: Callable[[], Saved],
     improve: Callable[[], Saved | None] | None = None,
     registered_name: str | None = None,
+    facts: Mapping[str, Any] | None = None,
+    model_id: str | None = None,
 ) -> ModelInfo:
     """Write a model into a run.
 
@@ -64,6 +54,8 @@ def log(
         save: makes the files, at once.
         improve: makes better files, in the background; None leaves the first ones.
         registered_name: the registered model that this becomes a version of.
+        facts: `params`, `tags`, `model_type` and `step` of a logged model, as far as given.
+        model_id: a logged model that is there already, and gets these files.
 
     Raises:
         MlflowException: it cannot be saved or, FEATURE_DISABLED, not be registered.
@@ -76,22 +68,22 @@ def log(
     run = run or fluent.start_run()
     model.run_id, model.artifact_path = run.run_id, name
     saved = save()
-    artifacts = run.artifacts
-    with artifacts.folder(name) as folder:
+    logged = run.new_model(name, **(facts or {}), model_id=model_id)
+    with logged.folder() as folder:
         saved.write(folder)
     _note(run, saved.model)
     if registered_name is not None:
         run.register_model(registered_name, name)
     if improve is not None:
         _newest[run.run_id, name] = model.model_uuid
-        background.submit(_replace, artifacts, run.run_id, name, model.model_uuid, improve)
+        background.submit(_replace, logged, run.run_id, name, model.model_uuid, improve)
     else:
         _newest.pop((run.run_id, name), None)
-    return info(saved.model, f"runs:/{run.run_id}/{name}")
+    return info(saved.model, f"runs:/{run.run_id}/{name}", logged.model_id)
 
 
 def _replace(
-    artifacts: Artifacts,
+    logged: NewModel,
     run_id: str,
     name: str,
     model_uuid: str,
@@ -103,7 +95,7 @@ def _replace(
         return
     del _newest[run_id, name]
     if better is not None:
-        with artifacts.folder(name) as folder:
+        with logged.folder() as folder:
             better.write(folder)
 
 

@@ -37,6 +37,7 @@ class Model(msgspec.Struct):
     utc_time_created: str = msgspec.field(default_factory=_now)
     model_size_bytes: int | None = None
     mlflow_version: str | None = None
+    model_id: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The model as YAML can hold it, without what is not known."""
@@ -91,11 +92,11 @@ class ModelInfo(Model):
     model_uri: str = ""
 
 
-def info(model: Model, model_uri: str) -> ModelInfo:
-    """The model with its URI."""
-    return ModelInfo(
-        **{name: getattr(model, name) for name in Model.__struct_fields__}, model_uri=model_uri
-    )
+def info(model: Model, model_uri: str, model_id: str | None = None) -> ModelInfo:
+    """The model with its URI and, where the store keeps logged models, its id there."""
+    fields = {name: getattr(model, name) for name in Model.__struct_fields__}
+    fields["model_id"] = model_id or model.model_id
+    return ModelInfo(**fields, model_uri=model_uri)
 
 
 def get_model_info(model_uri: str | os.PathLike[str]) -> ModelInfo:

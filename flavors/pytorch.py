@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from core_client.exceptions import MlflowException, invalid, missing
 from flavors import environment, package, trust
 from flavors import torch_formats as formats
-from flavors.log import Saved, log, no_registry
+from flavors.log import Saved, log
 from flavors.model import Model, ModelInfo
 from flavors.signature import ModelSignature
 from flavors.torch_predict import evaluating, plain, predictor
@@ -110,15 +110,15 @@ def log_model(
             serialization_format: as for `save_model`.
         registered_model_name: make it a version of that registered model, on a server.
         await_registration_for: accepted for MLflow's sake.
-        model_id: a logged model of MLflow 3, which cannot be written to yet.
+        model_id: a logged model that is there already, on a server of MLflow 3; it gets the files.
         name: where the model goes below the run's artifacts; ``model`` by default.
-        params, tags, model_type, step: further facts about the model, kept in its metadata.
+        params, tags, model_type, step: further facts about the model, kept in its metadata and,
+            where the store has logged models, with it.
         run: the run; by default the active one, or a new one.
 
     Raises:
         MlflowException: the model cannot be saved; nothing is left of it then.
     """
-    no_registry(model_id=model_id)
     format = "pt2" if export_model else serialization_format
     kept = package.facts(params=params, tags=tags, model_type=model_type, step=step)
     extras = package.extras(
@@ -133,6 +133,8 @@ def log_model(
         extras.model,
         lambda: _saved(extras, pytorch_model, format, input_example, extra_files),
         registered_name=registered_model_name,
+        facts=kept,
+        model_id=model_id,
     )
 
 

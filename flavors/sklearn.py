@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from core_client import background
 from core_client.exceptions import invalid
 from flavors import environment, formats, package
-from flavors.log import Saved, log, no_registry
+from flavors.log import Saved, log
 from flavors.model import Model, ModelInfo
 from flavors.signature import ModelSignature
 from flavors.uris import local_path
@@ -112,15 +112,15 @@ def log_model(
             `save_model`.
         registered_model_name: make it a version of that registered model, on a server.
         await_registration_for: accepted for MLflow's sake.
-        model_id: a logged model of MLflow 3, which cannot be written to yet.
-        params, tags, model_type, step: further facts about the model, kept in its metadata.
+        model_id: a logged model that is there already, on a server of MLflow 3; it gets the files.
+        params, tags, model_type, step: further facts about the model, kept in its metadata and,
+            where the store has logged models, with it.
         name: where the model goes below the run's artifacts; ``model`` by default.
         run: the run; by default the active one, or a new one.
 
     Raises:
         MlflowException: the model cannot be saved; nothing is left of it then.
     """
-    no_registry(model_id=model_id)
     formats.check(serialization_format)
     kept = package.facts(params=params, tags=tags, model_type=model_type, step=step)
     predict = _predict_method(sk_model, pyfunc_predict_fn)
@@ -146,6 +146,8 @@ def log_model(
         lambda: _saved(extras, dump, name_of_predict),
         improve if serialization_format is None else None,
         registered_model_name,
+        kept,
+        model_id,
     )
 
 

@@ -64,7 +64,7 @@ def _registered(uri: str) -> str:
     store = where.current()
     where.outbox.flush()  # the version's files may be on their way
     if parts := re.fullmatch(r"models:/+(m-[^/@?#]+)", uri):
-        return store.logged_model_source(parts[1])
+        return store.get_logged_model(parts[1]).artifact_location
     parts = re.fullmatch(r"models:/+([^/@]+)(?:/([^/@]+)|(@[^/@]+))", uri)
     if parts is None:
         raise invalid(

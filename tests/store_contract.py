@@ -16,6 +16,8 @@ from core_client.entities import (
     DatasetInput,
     InputTag,
     LifecycleStage,
+    LoggedModel,
+    LoggedModelOutput,
     Metric,
     Run,
     RunStatus,
@@ -30,6 +32,9 @@ from core_client.events import (
     ExperimentTagged,
     Inputs,
     Metrics,
+    ModelLogged,
+    ModelMetrics,
+    ModelReady,
     Params,
     RunDeleted,
     RunEnded,
@@ -87,16 +92,154 @@ def dataset(context: str = "train", **changes: object) -> DatasetInput:
     )
 
 
+MODEL = "m-" + "c" * 32
+
+
+def logged(model: str = MODEL, run: str = RUN, **changes: object) -> ModelLogged:
+    values: dict[str, object] = {
+        "run_id": run,
+        "model_id": model,
+        "name": "model",
+        "model_type": "tree",
+        "step": 2,
+        "time": 5000,
+        "params": {"depth": "3"},
+        "tags": {"team": "red"},
+    }
+    return ModelLogged(**(values | changes))  # type: ignore[arg-type]
+
+
+class LoggedModelContract:
+    """What a store does that keeps logged models beside the runs, as MLflow 3 does."""
+
+    @pytest.fixture
+    def store(self) -> Iterator[Store]:
+        raise NotImplementedError
+
+    def the_model(self, store: Store, run: str = RUN) -> LoggedModel:
+        """The only model of a run."""
+        [output] = store.get_run(run).outputs.model_outputs
+        return store.get_logged_model(output.model_id)
+
+    def test_a_model_has_what_its_run_holds_then_and_at_the_end(self, store: Store) -> None:
+        before = [
+            started(),
+            Params(RUN, {"alpha": "1"}),
+            Metrics(RUN, 10, 1, {"loss": 0.5, "nothing": "nan", "much": "inf"}),
+            Metrics(RUN, 20, 2, {"loss": 0.25}),
+        ]
+        after = [
+            Metrics(RUN, 30, 3, {"loss": 0.125, "accuracy": 0.75}),
+            Params(RUN, {"beta": "2"}),
+            RunEnded(RUN, RunStatus.FINISHED, 40),
+        ]
+        store.apply([*before, logged(), *after])
+        model = self.the_model(store)
+        run = store.get_run(RUN)
+        assert store.get_logged_model(MODEL) == model
+        assert run.outputs.model_outputs == [LoggedModelOutput(model.model_id, 2)]
+        assert (model.name, model.model_type, model.status) == ("model", "tree", "PENDING")
+        assert (model.experiment_id, model.source_run_id) == ("0", run.info.run_id)
+        assert model.model_uri == f"models:/{model.model_id}"
+        assert model.tags == {"team": "red"}
+        assert model.params == {"alpha": "1", "depth": "3"}
+        # The last value of each, as it was then; no place has room for a NaN.
+        points = [Metric("loss", 0.25, 20, 2), Metric("much", INFINITY, 10, 1)]
+        assert sorted(model.metrics, key=lambda one: one.key) == points
+        root = store.get_experiment("0").artifact_location
+        assert model.artifact_location == f"{root}/models/{model.model_id}/artifacts"
+        store.apply([logged(), ModelReady(MODEL)])
+        model = self.the_model(store)
+        assert model.status == "READY"
+        assert model.params == {"alpha": "1", "beta": "2", "depth": "3"}
+        points.append(Metric("accuracy", 0.75, 30, 3))
+        assert sorted(model.metrics, key=lambda one: one.key) == sorted(points, key=str)
+
+    def test_a_model_comes_once_however_often_it_is_told(self, store: Store) -> None:
+        story = [
+            started(),
+            Metrics(RUN, 10, 1, {"loss": 0.5}),
+            logged(),
+            ModelMetrics(RUN, 20, 2, {"score": 0.5}, MODEL),
+            ModelReady(MODEL),
+            RunEnded(RUN, RunStatus.FINISHED, 40),
+        ]
+        store.apply(story)
+        first = self.the_model(store)
+        store.apply(story[1:])
+        store.apply(story)
+        again = self.the_model(store)
+        assert (again.model_id, again.params, again.metrics) == (
+            first.model_id, first.params, first.metrics,
+        )  # fmt: skip
+
+    def test_points_of_a_model_belong_to_its_run_as_well(self, store: Store) -> None:
+        store.apply([started(), logged()])
+        store.apply([ModelMetrics(RUN, step, step, {"score": step / 2}, MODEL) for step in (1, 2)])
+        points = [Metric("score", 0.5, 1, 1), Metric("score", 1.0, 2, 2)]
+        assert store.metric_history(RUN, "score") == points
+        found = sorted(self.the_model(store).metrics, key=lambda one: one.step)
+        assert found == points
+        [(_, reason)] = refusals(store, ModelMetrics(RUN, 9, 9, {"other": 1.0}, "m-none"))
+        assert "m-none" in reason
+        assert store.get_run(RUN).data.metrics == {"score": 1.0, "other": 1.0}
+
+    def test_each_model_of_a_run_keeps_its_own(self, store: Store) -> None:
+        ids = [f"m-{number:032x}" for number in range(3)]
+        events: list[Event] = [started()]
+        for step, model in enumerate(ids):
+            events += [
+                Metrics(RUN, step, step, {"loss": 1.0 - step / 4}),
+                logged(model, step=step, time=5000 + step, params={"nth": str(step)}),
+            ]
+        store.apply(events)
+        outputs = store.get_run(RUN).outputs.model_outputs
+        assert sorted(one.step for one in outputs) == [0, 1, 2]
+        for step, model_id in enumerate(ids):
+            model = store.get_logged_model(model_id)
+            assert model.params == {"nth": str(step)}
+            assert model.metrics == [Metric("loss", 1.0 - step / 4, step, step)]
+        [found] = store.search_runs(["0"])
+        assert len(found.outputs.model_outputs) == 3
+
+    def test_a_copied_model_gets_nothing_of_its_run(self, store: Store) -> None:
+        store.apply([started(), Params(RUN, {"a": "1"}), Metrics(RUN, 1, 1, {"loss": 0.5})])
+        store.apply([logged(from_run=False)])
+        model = self.the_model(store)
+        assert (model.params, model.metrics) == ({"depth": "3"}, [])
+
+    def test_a_model_that_is_there_is_named_by_its_id(self, store: Store) -> None:
+        store.apply([started(), logged()])
+        model_id = self.the_model(store).model_id
+        other = run_id(7)
+        store.apply([started(other), Params(other, {"gamma": "3"})])
+        store.apply([logged(model_id, other, name="", params={})])
+        assert store.get_run(other).outputs.model_outputs == [LoggedModelOutput(model_id, 2)]
+        assert store.get_logged_model(model_id).params == {"depth": "3", "gamma": "3"}
+        reasons = refusals(store, logged("m-none", name=""), ModelReady("m-none"))
+        assert len(reasons) == 2
+        assert all("m-none" in reason for _, reason in reasons)
+
+    def test_what_cannot_be_logged_is_refused(self, store: Store) -> None:
+        [(_, reason)] = refusals(store, logged(run=run_id(9)))
+        assert "does not exist" in reason
+        with pytest.raises(MlflowException) as caught:
+            store.get_logged_model(MODEL)
+        assert caught.value.error_code == "RESOURCE_DOES_NOT_EXIST"
+
+
 class StoreContract:
     """The suite; a store's own test class inherits it.
 
     A store whose experiments have the times of its own clock sets `own_clock`; filters that are
     beyond another program's grammar, and may be refused with a reason, stand in `may_refuse`. One
-    that takes no runs away for good says so in `removes`.
+    that takes no runs away for good says so in `removes`, and one with logged models in
+    `keeps_models`; what those do is in `LoggedModelContract`.
     """
 
     own_clock = False
     removes = True
+    keeps_models = False
     may_refuse: frozenset[str] = frozenset()
 
     @pytest.fixture
@@ -349,6 +492,19 @@ class StoreContract:
         store.apply(story)
         store.apply([story[0], story[1]])
         assert store.get_run(run_id(1)).info.lifecycle_stage == LifecycleStage.DELETED
+
+    def test_without_logged_models_only_the_run_is_written(self, store: Store) -> None:
+        if self.keeps_models:
+            pytest.skip("this store has them")
+        points = ModelMetrics(RUN, 1, 1, {"score": 0.5}, MODEL)
+        store.apply([started(), logged(), points, ModelReady(MODEL), logged()])
+        run = store.get_run(RUN)
+        assert run.outputs.model_outputs == []
+        assert run.data.metrics == {"score": 0.5}
+        assert store.model_location(store.get_experiment("0"), MODEL) == ""
+        with pytest.raises(MlflowException, match="keeps no logged models") as caught:
+            store.get_logged_model(MODEL)
+        assert caught.value.error_code == "FEATURE_DISABLED"
 
     def test_an_empty_batch_is_no_trouble(self, store: Store) -> None:
         store.apply([])

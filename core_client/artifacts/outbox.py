@@ -34,9 +34,9 @@ class Outbox:
         self._drain = Drain(self.spool, self._begin, "no file reaches")
         self._swept = False
 
-    def artifacts(self, run_id: str) -> StagedArtifacts:
-        """A run's files: written into the queue, read where they arrive."""
-        return StagedArtifacts(run_id, self.spool, lambda: self._stored(run_id))
+    def artifacts(self, run_id: str, model_id: str = "") -> StagedArtifacts:
+        """A run's files, or those of a model: written into the queue, read where they arrive."""
+        return StagedArtifacts(run_id, self.spool, lambda: self._stored(run_id), model_id)
 
     def flush(self) -> None:
         """Wait until every file is where it belongs. Raises MlflowException if one cannot be sent."""

@@ -23,10 +23,14 @@ class StagedArtifacts(Artifacts):
         run_id: the run.
         spool: takes the files; they survive `kill -9` when a call returns.
         stored: the run's files with everything in place that was written until now.
+        model_id: the logged model that is written, if one is; see `Files`.
     """
 
-    def __init__(self, run_id: str, spool: Spool, stored: Callable[[], Artifacts]) -> None:
+    def __init__(
+        self, run_id: str, spool: Spool, stored: Callable[[], Artifacts], model_id: str = ""
+    ) -> None:
         self._run_id = run_id
+        self._model_id = model_id
         self._spool = spool
         self._stored = stored
 
@@ -66,7 +70,7 @@ class StagedArtifacts(Artifacts):
             (folder / replaces).mkdir(parents=True, exist_ok=True)
             kept = folder.rename(self._spool.folder / uuid.uuid4().hex)
             try:
-                self._spool.append_events(Files(self._run_id, kept.name, replaces))
+                self._spool.append_events(Files(self._run_id, kept.name, replaces, self._model_id))
             except BaseException:
                 shutil.rmtree(kept)
                 raise

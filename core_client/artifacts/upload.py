@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from core_client.artifacts import open_artifacts
 from core_client.artifacts.base import Artifacts, tree
+from core_client.artifacts.models import note_id
 from core_client.artifacts.staging import discard
-from core_client.entities import Run
-from core_client.events import Event, Files
+from core_client.entities import LoggedModel, Run
+from core_client.events import Event, Files, ModelReady
 from core_client.exceptions import MlflowException
 from core_client.paths import contained
 from core_client.stores.base import Refused, Store
@@ -54,10 +55,13 @@ class Uploads:
                 continue  # sent, but the process died before it could say so
             place = ("", "")
             try:
-                uri = self.get_run(event.run_id).info.artifact_uri
-                place = urlsplit(uri)[:2]
-                if failed[place] < GIVE_UP:
-                    self._send(staged, event, open_artifacts(uri, self._tracking_uri, self._tell))
+                model = self._model(event.model_id) if event.model_id else None
+                run_uri = "" if model else self.get_run(event.run_id).info.artifact_uri
+                place = urlsplit(model.artifact_location if model else run_uri)[:2]
+                if failed[place] < GIVE_UP and model:
+                    self._send_model(staged, event, model)
+                elif failed[place] < GIVE_UP:
+                    self._send(staged, event, self._open(run_uri))
             except MlflowException as error:
                 if error.error_code in FINAL:
                     refused.append((event, f"{error} The files stay in '{staged}'."))
@@ -76,6 +80,25 @@ class Uploads:
     def get_run(self, run_id: str) -> Run:
         """The run as it is in its store."""
         return self._current().get_run(run_id)
+
+    def _model(self, model_id: str) -> LoggedModel | None:
+        """The logged model; None where models are among the files of runs."""
+        try:
+            return self._current().get_logged_model(model_id)
+        except MlflowException as error:
+            if error.error_code not in ("FEATURE_DISABLED", "RESOURCE_DOES_NOT_EXIST"):
+                raise
+            return None
+
+    def _open(self, uri: str) -> Artifacts:
+        return open_artifacts(uri, self._tracking_uri, self._tell)
+
+    def _send_model(self, staged: Path, event: Files, model: LoggedModel) -> None:
+        note_id(staged / event.replaces, model.model_id)
+        around, _, name = model.artifact_location.rpartition("/")
+        self._open(around).add_all(staged / event.replaces, name, replaces=True)
+        self._current().apply([ModelReady(event.model_id)])
+        discard(staged)
 
     def _send(self, staged: Path, event: Files, artifacts: Artifacts) -> None:
         if event.replaces:

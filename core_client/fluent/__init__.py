@@ -42,7 +42,7 @@ from core_client.fluent.logging import (
     set_tag,
     set_tags,
 )
-from core_client.fluent.models import register_model
+from core_client.fluent.models import get_logged_model, register_model
 from core_client.fluent.runs import (
     delete_run,
     end_run,
@@ -59,7 +59,7 @@ from core_client.settings import tracking_uri as get_tracking_uri
 __all__ = [
     "active_run", "create_experiment", "delete_experiment", "delete_run", "delete_tag",
     "download_artifacts", "end_run", "flush_async_logging", "get_artifact_uri", "get_experiment",
-    "get_experiment_by_name", "get_parent_run", "get_run", "get_tracking_uri", "last_active_run",
+    "get_experiment_by_name", "get_logged_model", "get_parent_run", "get_run", "get_tracking_uri", "last_active_run",
     "list_artifacts", "load_dict", "load_image", "load_table", "load_text", "log_artifact",
     "log_artifacts", "log_batch", "log_dict", "log_figure", "log_image", "log_input",
     "log_inputs", "log_metric", "log_metrics", "log_param", "log_params", "log_table", "log_text",

@@ -47,13 +47,13 @@ def log_metric(
         synchronous: accepted for MLflow's sake; every call is fast, and safe when it returns.
         timestamp: ms since 1970, now by default.
         run_id: the active run by default.
-        model_id: accepted for MLflow's sake.
+        model_id: a logged model that the point also belongs to, where the store has them.
         dataset: accepted for MLflow's sake.
 
     Raises:
         MlflowException: the key, value, step or time is not one, or the disk is full.
     """
-    _run(run_id).log_metric(key, value, step, timestamp)
+    _run(run_id).log_metric(key, value, step, timestamp, model_id)
 
 
 def log_metrics(
@@ -66,7 +66,7 @@ def log_metrics(
     dataset: Any = None,
 ) -> None:
     """Record one point of each of several metrics, all or none; see `log_metric`."""
-    _run(run_id).log_metrics(metrics, step, timestamp)
+    _run(run_id).log_metrics(metrics, step, timestamp, model_id)
 
 
 def log_batch(

@@ -5,7 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from core_client.entities import Experiment, Metric, ModelVersion, PagedList, Run, RunInfo, ViewType
+from core_client.entities import (
+    Experiment,
+    LoggedModel,
+    Metric,
+    ModelVersion,
+    PagedList,
+    Run,
+    RunInfo,
+    ViewType,
+)
 from core_client.events import Event
 from core_client.exceptions import MlflowException
 from core_client.settings import without_password
@@ -28,6 +37,15 @@ def no_registry(uri: str) -> MlflowException:
     return MlflowException(
         f"Models are registered on tracking servers only, and '{without_password(uri)}' is none. "
         "Without a name, 'runs:/<run id>/<path>' loads a model.",
+        "FEATURE_DISABLED",
+    )
+
+
+def no_logged_models(uri: str) -> MlflowException:
+    """The error for stores that keep models among the artifacts of runs only."""
+    return MlflowException(
+        f"'{without_password(uri)}' keeps no logged models: those came with MLflow 3. "
+        "'runs:/<run id>/<path>' loads a model.",
         "FEATURE_DISABLED",
     )
 
@@ -123,9 +141,18 @@ class Store(ABC):
         """The artifact URI of a version: ``which`` is a number, ``@alias``, ``latest`` or a stage."""
         raise no_registry(self.uri)
 
-    def logged_model_source(self, model_id: str) -> str:
-        """The artifact URI of a logged model (``m-…``) of MLflow 3."""
-        raise no_registry(self.uri)
+    def get_logged_model(self, model_id: str) -> LoggedModel:
+        """A logged model (``m-…``), which MLflow 3 keeps beside the runs.
+
+        Raises:
+            MlflowException: RESOURCE_DOES_NOT_EXIST, or FEATURE_DISABLED: this store has none, and
+                a model is a folder of its run's artifacts.
+        """
+        raise no_logged_models(self.uri)
+
+    def model_location(self, experiment: Experiment, model_id: str) -> str:
+        """Where a new logged model keeps its files, by a store that can tell beforehand; else ""."""
+        return ""
 
     @abstractmethod
     def close(self) -> None:

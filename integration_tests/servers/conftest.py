@@ -35,7 +35,8 @@ def any_server(
 ) -> Iterator[MlflowServer]:
     """MLflow's server in each version, with PostgreSQL behind it."""
     folder = tmp_path_factory.mktemp("server")
-    server = MlflowServer(python(request.param), folder, postgresql.new_database())
+    new = request.param != "2.22"
+    server = MlflowServer(python(request.param), folder, postgresql.new_database(), new)
     server.start()
     yield server
     server.kill()

@@ -29,10 +29,14 @@ class MlflowServer:
         python: the interpreter that has MLflow.
         folder: for its database, artifacts and log.
         database: SQLAlchemy's URI; an SQLite file in the folder by default.
+        keeps_models: whether it is one of MLflow 3, which keeps logged models.
     """
 
-    def __init__(self, python: str, folder: Path, database: str = "") -> None:
+    def __init__(
+        self, python: str, folder: Path, database: str = "", keeps_models: bool = True
+    ) -> None:
         self.python = python
+        self.keeps_models = keeps_models
         self.folder = folder
         self.database = database or f"sqlite:///{folder}/server.db"
         self.port = free_port()

@@ -9,7 +9,7 @@ import pytest
 from core_client.stores import open_store
 from core_client.stores.base import Store
 from integration_tests.servers.mlflow_server import MlflowServer
-from tests.store_contract import RUN, StoreContract, started
+from tests.store_contract import RUN, LoggedModelContract, StoreContract, started
 
 
 class TestRestStore(StoreContract):
@@ -30,6 +30,10 @@ class TestRestStore(StoreContract):
         }
     )
 
+    @pytest.fixture(autouse=True)
+    def version(self, any_server: MlflowServer) -> None:
+        self.keeps_models = any_server.keeps_models
+
     @pytest.fixture
     def store(self, any_server: MlflowServer) -> Iterator[Store]:
         any_server.wipe()
@@ -42,3 +46,13 @@ class TestRestStore(StoreContract):
         store.apply([started(artifact_uri="/elsewhere")])
         root, info = store.get_experiment("0").artifact_location, store.get_run(RUN).info
         assert info.artifact_uri == f"{root}/{info.run_id}/artifacts"
+
+
+@pytest.mark.parametrize("any_server", ["3.17.2"], indirect=True)
+class TestLoggedModels(LoggedModelContract):
+    @pytest.fixture
+    def store(self, any_server: MlflowServer) -> Iterator[Store]:
+        any_server.wipe()
+        store = open_store(any_server.url)
+        yield store
+        store.close()

@@ -135,7 +135,7 @@ class _Batch:
 
     # What a run holds
 
-    def log_metrics(self, event: events.Metrics) -> None:
+    def log_metrics(self, event: events.Metrics | events.ModelMetrics) -> None:
         folder = self.active_run(event.run_id)
         check_instant(event.step, event.timestamp)
         for key, value in event.values.items():
@@ -201,6 +201,9 @@ class _Batch:
         if path.is_file():
             path.unlink()
 
+    def no_model(self, event: Event) -> None:
+        """A model is a folder of its run's artifacts here."""
+
     def log_inputs(self, event: events.Inputs) -> None:
         folder = self.active_run(event.run_id)
         for item in event.datasets:
@@ -260,6 +263,9 @@ _HANDLERS: dict[type, Callable[[_Batch, Any], None]] = {
     events.Tags: _Batch.set_tags,
     events.TagDeleted: _Batch.delete_tag,
     events.Inputs: _Batch.log_inputs,
+    events.ModelLogged: _Batch.no_model,
+    events.ModelMetrics: _Batch.log_metrics,
+    events.ModelReady: _Batch.no_model,
     events.RunStarted: _Batch.run_started,
     events.RunResumed: _Batch.run_resumed,
     events.RunEnded: _Batch.run_ended,

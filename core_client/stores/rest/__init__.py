@@ -5,7 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from core_client.entities import Experiment, Metric, ModelVersion, PagedList, Run, RunInfo, ViewType
+from core_client.entities import (
+    Experiment,
+    LoggedModel,
+    Metric,
+    ModelVersion,
+    PagedList,
+    Run,
+    RunInfo,
+    ViewType,
+)
 from core_client.events import Event
 from core_client.exceptions import invalid, missing
 from core_client.http import Http
@@ -133,8 +142,8 @@ class RestStore(Store):
     def model_source(self, name: str, which: str) -> str:
         return self._writer.registry.source(name, which)
 
-    def logged_model_source(self, model_id: str) -> str:
-        return self._writer.registry.logged(model_id)
+    def get_logged_model(self, model_id: str) -> LoggedModel:
+        return self._writer.models.get(model_id)
 
     def close(self) -> None:
         self._api.http.close()

@@ -40,8 +40,15 @@ class Api:
 
     def do(self, path: str, **body: Any) -> None:
         """Change something, again and again if the server is busy: once or twice is the same."""
+        self._insist("POST", path, body)
+
+    def patch(self, path: str, **body: Any) -> None:
+        """The same where the API has it as a PATCH."""
+        self._insist("PATCH", path, body)
+
+    def _insist(self, method: str, path: str, body: dict[str, Any]) -> None:
         sent = msgspec.json.encode(body)
-        data = self.http.insist("POST", _place(path), body=sent, within=WRITE_TIME)
+        data = self.http.insist(method, _place(path), body=sent, within=WRITE_TIME)
         self._read(wire.Nothing, data)
 
     def do_once(self, path: str, kind: type[Message], **body: Any) -> Message:

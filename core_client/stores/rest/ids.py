@@ -1,4 +1,4 @@
-"""Which run of the server a local id stands for: asked for once, remembered for good."""
+"""Which run or model of the server a local id stands for: asked for once, remembered for good."""
 
 from __future__ import annotations
 

@@ -6,9 +6,10 @@ from core_client.entities import ModelVersion
 from core_client.events import ModelRegistered
 from core_client.exceptions import MlflowException, missing
 from core_client.stores.rest import wire
-from core_client.stores.rest.api import MISSING, Api, lasting
+from core_client.stores.rest.api import Api, lasting
 from core_client.stores.rest.filters import quoted
 from core_client.stores.rest.ids import RunIds
+from core_client.stores.rest.models import Models
 from core_client.stores.values import Unfit
 
 _EXISTS = "RESOURCE_ALREADY_EXISTS"
@@ -20,11 +21,13 @@ class Registry:
     Args:
         api: the server.
         ids: which run of the server an id stands for.
+        models: the server's logged models.
     """
 
-    def __init__(self, api: Api, ids: RunIds) -> None:
+    def __init__(self, api: Api, ids: RunIds, models: Models) -> None:
         self._api = api
         self._ids = ids
+        self._models = models
 
     def register(self, event: ModelRegistered) -> None:
         """Make the model a version of that name, unless it is one.
@@ -35,7 +38,10 @@ class Registry:
         run = self._api.run(self._ids.server_id(event.run_id))
         if run is None:
             raise Unfit(f"Run '{event.run_id}' does not exist.")
+        model_id = self._models.of_run(run, event.artifact_path, event.model_id)
         source = f"{run.info.artifact_uri}/{event.artifact_path}"
+        logged = {"model_id": model_id} if model_id else {}
+        source = f"models:/{model_id}" if model_id else source
         if any(one.source == source for one in self.versions(event.name, run.info.run_id)):
             return
         try:
@@ -51,6 +57,7 @@ class Registry:
             source=source,
             run_id=run.info.run_id,
             tags=wire.pairs(event.tags),
+            **logged,
         )
 
     def versions(self, name: str, run_id: str = "") -> list[ModelVersion]:
@@ -88,13 +95,3 @@ class Registry:
             "model-versions/get-download-uri", wire.Place, name=name, version=version
         )
         return place.artifact_uri
-
-    def logged(self, model_id: str) -> str:
-        """Where the files of a logged model of MLflow 3 are. Raises MlflowException without one."""
-        try:
-            found = self._api.ask(f"logged-models/{model_id}", wire.OneLoggedModel)
-        except MlflowException as error:
-            if error.error_code == MISSING:
-                raise missing(f"There is no logged model '{model_id}'.") from error
-            raise
-        return found.model.info.artifact_uri

@@ -11,17 +11,22 @@ from core_client.entities import (
     DatasetInput,
     Experiment,
     LifecycleStage,
+    LoggedModel,
+    LoggedModelStatus,
     Metric,
     ModelVersion,
     Run,
     RunData,
     RunInfo,
     RunInputs,
+    RunOutputs,
     RunStatus,
 )
 from core_client.stores.values import LARGEST, loaded, stored
 
 LOCAL_ID = "autolog.local_run_id"  # tag of the server's run: the id that it had here before
+LOCAL_MODEL_ID = "autolog.local_model_id"  # the same of a logged model
+STATUS = "LOGGED_MODEL_"  # what the names of a logged model's states begin with
 
 
 class Pair(msgspec.Struct):
@@ -84,6 +89,7 @@ class RunMessage(msgspec.Struct):
     info: Info
     data: Data = msgspec.field(default_factory=Data)
     inputs: RunInputs = msgspec.field(default_factory=RunInputs)
+    outputs: RunOutputs = msgspec.field(default_factory=RunOutputs)
 
     def entity(self) -> Run:
         """The same for users."""
@@ -92,7 +98,7 @@ class RunMessage(msgspec.Struct):
             {param.key: param.value for param in self.data.params},
             {tag.key: tag.value for tag in self.data.tags if tag.key != LOCAL_ID},
         )
-        return Run(self.info.entity(), data, self.inputs)
+        return Run(self.info.entity(), data, self.inputs, self.outputs)
 
 
 class ExperimentMessage(msgspec.Struct):
@@ -195,16 +201,63 @@ class Place(msgspec.Struct):
     artifact_uri: str
 
 
-class LoggedModel(msgspec.Struct):
-    """A logged model of MLflow 3."""
+class LoggedModelInfo(msgspec.Struct):
+    """A logged model of MLflow 3 without its data."""
 
-    info: Place
+    model_id: str
+    experiment_id: str = ""
+    name: str = ""
+    artifact_uri: str = ""
+    creation_timestamp_ms: int = 0
+    last_updated_timestamp_ms: int = 0
+    model_type: str = ""
+    source_run_id: str = ""
+    status: str = STATUS + LoggedModelStatus.PENDING
+    tags: list[Pair] = []
+
+
+class LoggedModelData(msgspec.Struct):
+    """What a logged model holds."""
+
+    params: list[Pair] = []
+    metrics: list[Point] = []
+
+
+class LoggedModelMessage(msgspec.Struct):
+    """A whole logged model."""
+
+    info: LoggedModelInfo
+    data: LoggedModelData = msgspec.field(default_factory=LoggedModelData)
+
+    def entity(self) -> LoggedModel:
+        """The same for users."""
+        info = self.info
+        return LoggedModel(
+            model_id=info.model_id,
+            experiment_id=info.experiment_id,
+            name=info.name,
+            artifact_location=info.artifact_uri,
+            creation_timestamp=info.creation_timestamp_ms,
+            last_updated_timestamp=info.last_updated_timestamp_ms,
+            model_type=info.model_type,
+            source_run_id=info.source_run_id,
+            status=info.status.removeprefix(STATUS).removeprefix("UPLOAD_"),
+            params={param.key: param.value for param in self.data.params},
+            tags={tag.key: tag.value for tag in info.tags if tag.key != LOCAL_MODEL_ID},
+            metrics=[point.metric() for point in self.data.metrics],
+        )
 
 
 class OneLoggedModel(msgspec.Struct):
     """The answer to a question for a logged model."""
 
-    model: LoggedModel
+    model: LoggedModelMessage
+
+
+class LoggedModels(msgspec.Struct):
+    """Logged models that were searched for."""
+
+    models: list[LoggedModelMessage] = []
 
 
 class Nothing(msgspec.Struct):
@@ -216,13 +269,16 @@ def pairs(values: dict[str, str]) -> list[dict[str, str]]:
     return [{"key": key, "value": value} for key, value in values.items()]
 
 
-def point(key: str, value: float | str, timestamp: int, step: int) -> dict[str, Any]:
+def point(
+    key: str, value: float | str, timestamp: int, step: int, model_id: str = ""
+) -> dict[str, Any]:
     """A point as it is sent: servers keep an infinity as the largest float."""
     number: float | str = value
     if not isinstance(value, float) or not -LARGEST < value < LARGEST:
         number, is_nan = stored(value)
         number = "NaN" if is_nan else number
-    return {"key": key, "value": number, "timestamp": timestamp, "step": step}
+    sent = {"key": key, "value": number, "timestamp": timestamp, "step": step}
+    return {**sent, "model_id": model_id} if model_id else sent
 
 
 def inputs(datasets: list[DatasetInput]) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from core_client.stores.rest import wire
 from core_client.stores.rest.api import Api, lasting
 from core_client.stores.rest.experiment import Experiments
 from core_client.stores.rest.ids import RunIds
+from core_client.stores.rest.models import Models
 from core_client.stores.rest.registry import Registry
 from core_client.stores.rest.start import Starter
 from core_client.stores.values import Unfit, check, short
@@ -68,6 +69,7 @@ class Batch:
         starter: begins runs.
         experiments: creates and changes experiments.
         registry: gives models names.
+        models: keeps the models that runs log.
     """
 
     def __init__(
@@ -77,12 +79,14 @@ class Batch:
         starter: Starter,
         experiments: Experiments,
         registry: Registry,
+        models: Models,
     ) -> None:
         self.api = api
         self.ids = ids
         self.starter = starter
         self.experiments = experiments
         self.registry = registry
+        self.models = models
         self.refused: Refusals = []
         self.values: dict[str, _Values] = {}
 
@@ -110,7 +114,7 @@ class Batch:
             self.values[server_id] = _Values(run_id)
         return self.values[server_id]
 
-    def log_metrics(self, event: events.Metrics) -> None:
+    def log_metrics(self, event: events.Metrics | events.ModelMetrics, model_id: str = "") -> None:
         timestamp, step = event.timestamp, event.step
         if not (-_INT64 <= step < _INT64 and -_INT64 <= timestamp < _INT64):
             raise Unfit(f"Step {step} and timestamp {timestamp} must be 64-bit integers.")
@@ -118,7 +122,7 @@ class Batch:
         for key, value in event.values.items():
             try:
                 check_text("metric", key)
-                sent = wire.point(key, value, timestamp, step)
+                sent = wire.point(key, value, timestamp, step, model_id)
                 metrics.append(Value(event, "metrics", sent))
             except Unfit as unfit:
                 self.refuse([event], str(unfit))
@@ -259,6 +263,23 @@ class Batch:
     def log_inputs(self, event: events.Inputs) -> None:
         self.change(event, "runs/log-inputs", datasets=wire.inputs(event.datasets))
 
+    # Models
+
+    def model_logged(self, event: events.ModelLogged) -> None:
+        self.flush(self.ids.server_id(event.run_id))  # the model gets what its run holds by now
+        self.models.log(event)
+
+    def log_model_metrics(self, event: events.ModelMetrics) -> None:
+        try:
+            model_id = self.models.server_id(event.model_id)
+        except Unfit:
+            self.log_metrics(event)
+            raise
+        self.log_metrics(event, model_id)
+
+    def model_ready(self, event: events.ModelReady) -> None:
+        self.models.ready(event.model_id)
+
     def model_registered(self, event: events.ModelRegistered) -> None:
         self.registry.register(event)
 
@@ -286,11 +307,12 @@ class Writer:
         self._api = api
         self._experiments = Experiments(api)
         self._starter = Starter(api, self.ids, self._experiments)
-        self.registry = Registry(api, self.ids)
+        self.models = Models(api, self.ids)
+        self.registry = Registry(api, self.ids, self.models)
 
     def write(self, batch: Sequence[Event]) -> Refusals:
         """Write a batch; what can never be written is left out and returned with the reason."""
-        parts = self._api, self.ids, self._starter, self._experiments, self.registry
+        parts = self._api, self.ids, self._starter, self._experiments, self.registry, self.models
         return Batch(*parts).write(batch)
 
     def started(self, run_id: str) -> RunInfo | None:
@@ -331,6 +353,9 @@ _HANDLERS: dict[type, Callable[[Batch, Any], None]] = {
     events.Tags: Batch.set_tags,
     events.TagDeleted: Batch.delete_tag,
     events.Inputs: Batch.log_inputs,
+    events.ModelLogged: Batch.model_logged,
+    events.ModelMetrics: Batch.log_model_metrics,
+    events.ModelReady: Batch.model_ready,
     events.ModelRegistered: Batch.model_registered,
     events.RunStarted: Batch.run_started,
     events.RunResumed: Batch.run_resumed,

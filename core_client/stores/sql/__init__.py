@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, Select, and_, case, or_, select, true
 from sqlalchemy.exc import DataError
 
-from core_client.entities import Experiment, Metric, PagedList, Run, ViewType
+from core_client.entities import Experiment, LoggedModel, Metric, PagedList, Run, ViewType
 from core_client.events import Event
 from core_client.exceptions import MlflowException, StoreUnavailable, missing
 from core_client.search import EXPERIMENTS, RUNS, page_offset, page_token
 from core_client.settings import artifact_root
-from core_client.stores.base import Refused, Store
+from core_client.stores.base import Refused, Store, no_logged_models
 from core_client.stores.paging import check_size, last_point, point_token, stages
-from core_client.stores.sql import removing, schema
+from core_client.stores.sql import models, removing, schema
 from core_client.stores.sql.connection import Database, Overtaken
 from core_client.stores.sql.dialects import tables_at_rest
 from core_client.stores.sql.finding import (
@@ -62,6 +62,7 @@ class SqlStore(Store):
         with self._database.transaction() as connection, tables_at_rest(connection):
             unfinished = schema.is_unfinished(connection)
             lacking = [] if unfinished else schema.lacking(connection)
+            self._has_models = models.there(connection)
         if lacking:
             raise StoreUnavailable(
                 f"The database '{self._database.name}' is not one of MLflow 2.4 or newer: it lacks "
@@ -99,14 +100,14 @@ class SqlStore(Store):
 
     def _write_at_once(self, batch: Sequence[Event]) -> Refusals:
         with self._database.transaction(writing=True) as connection:
-            return write(connection, batch, self._artifact_root)
+            return write(connection, batch, self._artifact_root, self._has_models)
 
     def get_run(self, run_id: str) -> Run:
         with self._database.transaction() as connection:
             rows = connection.execute(select(runs).where(runs.c.run_uuid == run_id)).all()
             if not rows:
                 raise missing(f"Run '{run_id}' does not exist in '{self._database.name}'.")
-            return read_runs(connection, rows)[0]
+            return read_runs(connection, rows, self._has_models)[0]
 
     def search_runs(
         self,
@@ -125,7 +126,7 @@ class SqlStore(Store):
         query = order_runs(query, RUNS.orders(order_by))
         with self._database.transaction() as connection:
             rows, token = _page(connection, query, max_results, page_token)
-            return PagedList(read_runs(connection, rows), token)
+            return PagedList(read_runs(connection, rows, self._has_models), token)
 
     def metric_history(
         self, run_id: str, key: str, max_results: int | None = None, page_token: str | None = None
@@ -188,12 +189,26 @@ class SqlStore(Store):
 
     def deleted_runs(self, before: int) -> list[Run]:
         with self._database.transaction() as connection:
-            return removing.deleted_runs(connection, before)
+            return removing.deleted_runs(connection, before, self._has_models)
 
     def remove_runs(self, run_ids: Sequence[str]) -> None:
         for some in chunks(run_ids):
             with self._database.transaction(writing=True) as connection:
-                removing.remove_runs(connection, some)
+                removing.remove_runs(connection, some, self._has_models)
+
+    def get_logged_model(self, model_id: str) -> LoggedModel:
+        if not self._has_models:
+            raise no_logged_models(self.uri)
+        with self._database.transaction() as connection:
+            found = models.read(connection, model_id)
+        if found is None:
+            raise missing(f"There is no logged model '{model_id}' in '{self._database.name}'.")
+        return found
+
+    def model_location(self, experiment: Experiment, model_id: str) -> str:
+        if not self._has_models:
+            return ""
+        return models.location(experiment.artifact_location, model_id)
 
     def close(self) -> None:
         self._database.close()

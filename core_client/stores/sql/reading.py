@@ -7,17 +7,28 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, select
 
-from core_client.entities import DatasetInput, Experiment, Run, RunData, RunInfo, RunInputs
+from core_client.entities import (
+    DatasetInput,
+    Experiment,
+    LoggedModelOutput,
+    Run,
+    RunData,
+    RunInfo,
+    RunInputs,
+    RunOutputs,
+)
 from core_client.stores.sql.dataset import read_inputs
 from core_client.stores.sql.keys import chunks
+from core_client.stores.sql.models import read_outputs
 from core_client.stores.sql.schema import experiment_tags, latest_metrics, params, tags
 from core_client.stores.values import loaded
 
 
-def read_runs(connection: Connection, rows: Sequence[Row[Any]]) -> list[Run]:
-    """The runs of these rows, with their data and inputs."""
+def read_runs(connection: Connection, rows: Sequence[Row[Any]], with_models: bool) -> list[Run]:
+    """The runs of these rows, with their data, inputs and, where there are any, logged models."""
     data = {row.run_uuid: RunData({}, {}, {}) for row in rows}
     inputs: dict[str, list[DatasetInput]] = {}
+    outputs: dict[str, list[LoggedModelOutput]] = {}
     for some in chunks(data):
         for run_id, key, value, is_nan in _of(connection, latest_metrics, some, "is_nan"):
             data[run_id].metrics[key] = loaded(value, is_nan)
@@ -26,8 +37,15 @@ def read_runs(connection: Connection, rows: Sequence[Row[Any]]) -> list[Run]:
         for run_id, key, text in _of(connection, tags, some):
             data[run_id].tags[key] = text
         inputs.update(read_inputs(connection, some))
+        outputs.update(read_outputs(connection, some) if with_models else {})
     return [
-        Run(_info(row), data[row.run_uuid], RunInputs(inputs.get(row.run_uuid, []))) for row in rows
+        Run(
+            _info(row),
+            data[row.run_uuid],
+            RunInputs(inputs.get(row.run_uuid, [])),
+            RunOutputs(outputs.get(row.run_uuid, [])),
+        )
+        for row in rows
     ]
 
 

@@ -18,10 +18,10 @@ from sqlalchemy import (
 )
 
 from core_client import events
-from core_client.entities import LifecycleStage, RunStatus, SourceType
+from core_client.entities import LifecycleStage, Metric, RunStatus, SourceType
 from core_client.events import Event, writable
 from core_client.settings import MAX_KEY, MAX_PARAM_VALUE, MAX_TAG_VALUE
-from core_client.stores.sql import experiment
+from core_client.stores.sql import experiment, models
 from core_client.stores.sql.alike import TAKES_ALIKE, lost, not_kept
 from core_client.stores.sql.dataset import add_input
 from core_client.stores.sql.dialects import exact, insert_many
@@ -41,9 +41,11 @@ from core_client.stores.values import (
 Refusals = list[tuple[Event, str]]
 
 
-def write(connection: Connection, batch: Sequence[Event], artifact_root: str) -> Refusals:
+def write(
+    connection: Connection, batch: Sequence[Event], artifact_root: str, has_models: bool
+) -> Refusals:
     """Write a batch; what MLflow would refuse is left out and returned with the reason."""
-    return _Batch(connection, batch, artifact_root).write()
+    return _Batch(connection, batch, artifact_root, has_models).write()
 
 
 class _RunState:
@@ -60,10 +62,13 @@ class _RunState:
 class _Batch:
     """One batch under way. Rare events are written at once; metrics, params and tags at the end."""
 
-    def __init__(self, connection: Connection, batch: Sequence[Event], artifact_root: str) -> None:
+    def __init__(
+        self, connection: Connection, batch: Sequence[Event], artifact_root: str, has_models: bool
+    ) -> None:
         self.connection = connection
         self.batch = batch
         self.artifact_root = artifact_root
+        self.has_models = has_models
         self.refused: Refusals = []
         self.runs: dict[str, _RunState] = {}
         self.metrics: list[tuple[Any, ...]] = []
@@ -79,12 +84,16 @@ class _Batch:
                 _HANDLERS[type(event)](self, event)
             except Unfit as unfit:
                 self.refused.append((event, str(unfit)))
+        self.write_values()
+        return self.refused
+
+    def write_values(self) -> None:
+        """Write what was gathered of metrics, params and tags."""
         insert_many(self.connection, metrics, self.metrics)
         self.write_latest()
         insert_many(self.connection, params, self.new_params)
         self.write_tags()
         self.tell_of_lost_keys()
-        return self.refused
 
     def load_runs(self) -> None:
         """Read, and lock where the database can, the runs that the batch is about."""
@@ -169,7 +178,7 @@ class _Batch:
 
     # What a run holds
 
-    def log_metrics(self, event: events.Metrics) -> None:
+    def log_metrics(self, event: events.Metrics | events.ModelMetrics) -> None:
         run_id, timestamp, step = event.run_id, event.timestamp, event.step
         self.active_run(run_id)
         check_instant(step, timestamp)
@@ -239,6 +248,32 @@ class _Batch:
         run = self.active_run(event.run_id)
         for item in event.datasets:
             add_input(self.connection, run.experiment_id, event.run_id, item)
+
+    # Logged models
+
+    def model_logged(self, event: events.ModelLogged) -> None:
+        run = self.active_run(event.run_id)
+        if self.has_models:
+            self.write_values()  # the model gets what its run holds by now
+            self.metrics, self.latest, self.new_params, self.tags = [], {}, [], {}
+            for state in self.runs.values():
+                state.is_new = False
+            models.log(self.connection, event, run.experiment_id)
+
+    def log_model_metrics(self, event: events.ModelMetrics) -> None:
+        self.log_metrics(event)
+        if self.has_models:
+            models.check(self.connection, event.model_id)
+            number = self.runs[event.run_id].experiment_id
+            points = [
+                Metric(key, float(value), event.timestamp, event.step)
+                for key, value in event.values.items()
+            ]
+            models.add_points(self.connection, event, number, points)
+
+    def model_ready(self, event: events.ModelReady) -> None:
+        if self.has_models:
+            models.ready(self.connection, event.model_id)
 
     # Experiments
 
@@ -342,6 +377,9 @@ _HANDLERS: dict[type, Callable[[_Batch, Any], None]] = {
     events.Tags: _Batch.set_tags,
     events.TagDeleted: _Batch.delete_tag,
     events.Inputs: _Batch.log_inputs,
+    events.ModelLogged: _Batch.model_logged,
+    events.ModelMetrics: _Batch.log_model_metrics,
+    events.ModelReady: _Batch.model_ready,
     events.RunStarted: _Batch.run_started,
     events.RunResumed: _Batch.run_resumed,
     events.RunEnded: _Batch.run_ended,
