@@ -134,3 +134,4 @@ def _log_call_texts(trained: Trained) -> None:
     trained.texts_waiting = False
     texts = {trained.run.prefix + k: text for k, text in sorted(trained.call_texts.items())}
     trained.run.log_dict(texts, "metric_info.json")
+    trained.run.run.complete_models()

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from core_client.artifacts.base import MODEL_FILE, Artifacts
-from core_client.artifacts.remote import private_folder
 from core_client.entities import FileInfo
 from core_client.paths import safe_relative
 
@@ -42,6 +41,8 @@ class WithModels(Artifacts):
     def local(self, artifact_path: str = "") -> Path:
         """The file or folder on the local disk; a private copy if it lies elsewhere."""
         if self._below(artifact_path):
+            from core_client.artifacts.remote import private_folder
+
             return self.download(artifact_path, private_folder())
         files, _, path = self._at(artifact_path)
         return files.local(path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import urllib.request
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,9 +89,21 @@ def test_a_model_is_registered_once_and_may_be_later(server: MlflowServer) -> No
     assert fluent.register_model(uri, "late") == first
     assert (first.name, first.version, first.run_id) == ("late", "1", run.run_id)
     assert first.tags == {"by": "mia"}
-    assert Path(first.source).is_dir()
+    assert c_of("models:/late/1") == 4
     with pytest.raises(MlflowException, match="'runs:/"):
         fluent.register_model("/some/folder", "late")
+
+
+def test_one_of_several_models_of_a_name_is_registered(server: MlflowServer) -> None:
+    if not server.keeps_models:
+        pytest.skip("logged models came with MLflow 3")
+    with fluent.start_run() as run:
+        ids = [flavors.sklearn.log_model(fitted(c), name="model").model_id for c in (5, 6)]
+    first = fluent.register_model(f"models:/{ids[0]}", "chosen")
+    last = fluent.register_model(f"runs:/{run.run_id}/model", "chosen")
+    assert (first.version, last.version) == ("1", "2")
+    assert [c_of(f"models:/chosen/{version}") for version in (1, 2)] == [5, 6]
+    assert fluent.register_model(f"models:/{ids[0]}", "chosen") == first
 
 
 def test_a_model_logged_by_mlflow_is_loaded(server: MlflowServer) -> None:

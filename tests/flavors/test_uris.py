@@ -55,7 +55,7 @@ def test_paths_and_file_uris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("uri", "message"),
     [
-        ("models:/m-1", "tracking servers only"),
+        ("models:/m-1", "keeps no logged models"),
         ("models:/name/Production", "tracking servers only"),
         ("runs:/abc", "is expected"),
         ("runs:model", "is expected"),
