@@ -38,7 +38,6 @@ from core_client.events import (
     Metrics,
     ModelLogged,
     ModelMetrics,
-    ModelRegistered,
     Params,
     RunEnded,
     RunResumed,
@@ -49,7 +48,6 @@ from core_client.events import (
     writable,
 )
 from core_client.exceptions import MlflowException, invalid
-from core_client.paths import safe_relative
 from core_client.run_files import RunFiles
 from core_client.run_models import RunModels
 
@@ -305,34 +303,6 @@ class ActiveRun(RunFiles, RunModels):
                     "log_input for a dataset alone."
                 )
         self._append(encode(Inputs(self._id, list(datasets))) + b"\n")
-
-    def check_registry(self) -> None:
-        """Raise MlflowException FEATURE_DISABLED if models cannot be registered there."""
-        self._destination.check_registry()
-
-    def register_model(
-        self,
-        name: str,
-        artifact_path: str = "model",
-        tags: Mapping[str, Any] | None = None,
-        model_id: str = "",
-    ) -> None:
-        """Make the model in a folder of the run's artifacts a version of a registered name.
-
-        Args:
-            name: the registered model, created if there is none.
-            artifact_path: the model's folder.
-            tags: notes on the version.
-            model_id: which logged model; by default the last one of that path.
-
-        Raises:
-            MlflowException: FEATURE_DISABLED: the store is not a server, which alone has names.
-        """
-        self.check_registry()
-        notes = {check_key(key, "tag"): tag_value(text, key) for key, text in (tags or {}).items()}
-        path = safe_relative(artifact_path)
-        event = ModelRegistered(self._id, check_key(name, "model"), path, notes, model_id)
-        self._append(encode(event) + b"\n")
 
     def end(
         self,

@@ -13,7 +13,7 @@ from core_client.artifacts import Artifacts, LocalArtifacts
 from core_client.artifacts.models import note_id
 from core_client.checks import check_key, param_value, tag_value
 from core_client.entities import MODEL_PATH, RunInfo, RunStatus
-from core_client.events import ModelLogged, ModelReady, encode
+from core_client.events import ModelLogged, ModelReady, ModelRegistered, encode
 from core_client.paths import safe_relative
 
 if TYPE_CHECKING:
@@ -138,3 +138,31 @@ class RunModels:
         """When the run is over: its models get what it has recorded since they were logged."""
         if self._models and self.info.status in RunStatus.TERMINATED:
             self._append(b"".join(encode(event) + b"\n" for event in self._models))
+
+    def check_registry(self) -> None:
+        """Raise MlflowException FEATURE_DISABLED if models cannot be registered there."""
+        self._destination.check_registry()
+
+    def register_model(
+        self,
+        name: str,
+        artifact_path: str = "model",
+        tags: Mapping[str, Any] | None = None,
+        model_id: str = "",
+    ) -> None:
+        """Make the model in a folder of the run's artifacts a version of a registered name.
+
+        Args:
+            name: the registered model, created if there is none.
+            artifact_path: the model's folder.
+            tags: notes on the version.
+            model_id: which logged model; by default the last one of that path.
+
+        Raises:
+            MlflowException: FEATURE_DISABLED: the store is not a server, which alone has names.
+        """
+        self.check_registry()
+        notes = {check_key(key, "tag"): tag_value(text, key) for key, text in (tags or {}).items()}
+        path = safe_relative(artifact_path)
+        event = ModelRegistered(self._id, check_key(name, "model"), path, notes, model_id)
+        self._append(encode(event) + b"\n")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core_client.exceptions import MlflowException, invalid
 from flavors import environment, package, trust
-from flavors.log import Saved, log, no_registry
+from flavors.log import Saved, log
 from flavors.model import Model, ModelInfo
 from flavors.signature import ModelSignature, Schema, TensorSpec
 from flavors.uris import local_path
@@ -104,14 +104,14 @@ def log_model(
         registered_model_name: make it a version of that registered model, on a server.
         await_registration_for: accepted for MLflow's sake.
         name: where the model goes below the run's artifacts; ``model`` by default.
-        params, tags, model_type, step: further facts about the model, kept in its metadata.
-        model_id: a logged model of MLflow 3, which cannot be written to yet.
+        params, tags, model_type, step: further facts about the model, kept in its metadata and,
+            where the store has logged models, with it.
+        model_id: a logged model that is there already, on a server of MLflow 3; it gets the files.
         run: the run; by default the active one, or a new one.
 
     Raises:
         MlflowException: the model cannot be saved; nothing is left of it then.
     """
-    no_registry(model_id=model_id)
     kept = package.facts(params=params, tags=tags, model_type=model_type, step=step)
     extras = package.extras(
         Model(), None, conda_env=conda_env, code_paths=code_paths,
@@ -126,6 +126,8 @@ def log_model(
         extras.model,
         lambda: _saved(extras, model, form, save_model_kwargs or {}),
         registered_name=registered_model_name,
+        facts=kept,
+        model_id=model_id,
     )
 
 
