@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core_client.exceptions import MlflowException, invalid
 from flavors import environment, package
-from flavors.log import Saved, log, no_registry
+from flavors.log import Saved, log
 from flavors.model import Model, ModelInfo
 from flavors.signature import ModelSignature
 from flavors.uris import local_path
@@ -88,15 +88,15 @@ def log_model(
         conda_env, code_paths, signature, input_example, pip_requirements, extra_pip_requirements,
             metadata: as for `save_model`.
         registered_model_name: make it a version of that registered model, on a server.
-        model_id: a logged model of MLflow 3, which cannot be written to yet.
-        params, tags, model_type, step: further facts about the model, kept in its metadata.
+        model_id: a logged model that is there already, on a server of MLflow 3; it gets the files.
+        params, tags, model_type, step: further facts about the model, kept in its metadata and,
+            where the store has logged models, with it.
         name: where the model goes below the run's artifacts; ``model`` by default.
         run: the run; by default the active one, or a new one.
 
     Raises:
         MlflowException: the model cannot be saved; nothing is left of it then.
     """
-    no_registry(model_id=model_id)
     kept = package.facts(params=params, tags=tags, model_type=model_type, step=step)
     extras = package.extras(
         Model(), _predictor(gluon_model), conda_env=conda_env, code_paths=code_paths,
@@ -109,6 +109,8 @@ def log_model(
         extras.model,
         lambda: _saved(extras, gluon_model),
         registered_name=registered_model_name,
+        facts=kept,
+        model_id=model_id,
     )
 
 
