@@ -59,6 +59,7 @@ class _Worker:
 
 
 _worker = _Worker()
+_holders: dict[Callable[[], object], None] = {}
 
 
 def submit(function: Callable[..., object], *args: Any) -> None:
@@ -79,7 +80,7 @@ def needs(*modules: str) -> None:
 
 
 def wait(timeout: float | None = None) -> bool:
-    """Wait for everything submitted so far.
+    """Wait for everything submitted so far, and for what is still held to be submitted.
 
     Args:
         timeout: seconds to wait at most.
@@ -87,12 +88,25 @@ def wait(timeout: float | None = None) -> bool:
     Returns:
         Whether all of it is done.
     """
+    for hand_in in list(_holders):
+        hand_in()
     return _worker.wait(timeout)
+
+
+def before_waiting(hand_in: Callable[[], object]) -> None:
+    """Have a function submit what it holds back whenever somebody waits. It must not raise."""
+    _holders[hand_in] = None
+
+
+def not_before_waiting(hand_in: Callable[[], object]) -> None:
+    """Take back what `before_waiting` was told."""
+    _holders.pop(hand_in, None)
 
 
 def _after_fork() -> None:
     global _worker
     _worker = _Worker()
+    _holders.clear()
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -59,6 +59,26 @@ def remove(run: ActiveRun) -> None:
     _tell()
 
 
+def rest(run: ActiveRun) -> None:
+    """The run is FINISHED, unless it is resumed: a loop may go on when it seems to be over.
+
+    Until then it stays the active one, for what is still logged by hand, and makes way for any
+    other run.
+    """
+    was_active = active_run() is run
+    run.end(wait_for_disk=False)
+    run.at_rest = True
+    if was_active:
+        push(run)
+
+
+def make_way() -> None:
+    """Another run is to begin: one that is at rest is the active one no more."""
+    run = active_run()
+    if run is not None and run.at_rest:
+        remove(run)
+
+
 def active_anywhere() -> list[ActiveRun]:
     """The active runs of every thread and context, the last one begun first."""
     return list(_active.values())[::-1]

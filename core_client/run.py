@@ -89,6 +89,7 @@ class ActiveRun(RunFiles, RunModels):
         self._metric_keys: set[str] = set()
         self._models: list[ModelLogged] = []
         self._append = destination.spool.append
+        self.at_rest = False  # see `context.rest`
 
     @classmethod
     def begin(
@@ -134,6 +135,7 @@ class ActiveRun(RunFiles, RunModels):
 
     def resume(self) -> None:
         """The run, begun elsewhere, is RUNNING again and ends in this process."""
+        self.at_rest = False
         self._destination.spool.append_events(RunResumed(self._id))
         self._info = msgspec.structs.replace(self._info, status=RunStatus.RUNNING, end_time=None)
 
@@ -240,6 +242,22 @@ class ActiveRun(RunFiles, RunModels):
         elif values:
             self._append(encode(Metrics(self._id, timestamp, step, values)) + b"\n")
 
+    def log_steps(self, rows: Iterable[tuple[int, int, Mapping[str, float]]]) -> None:
+        """Record what was collected over many steps with one write, all or none.
+
+        Args:
+            rows: step, ms since 1970, and one point of each of several metrics.
+        """
+        lines = []
+        for step, timestamp, metrics in rows:
+            for key in metrics:
+                if key not in self._metric_keys:
+                    self._metric_keys.add(check_key(key, "metric"))
+            values = {key: writable(value) for key, value in metrics.items()}
+            lines.append(encode(Metrics(self._id, timestamp, step, values)))
+        if lines:
+            self._append(b"\n".join(lines) + b"\n")
+
     def log_param(self, key: str, value: Any) -> None:
         """Record an input of the run. Raises MlflowException if it has another value already."""
         self.log_params({check_key(key, "param"): value})
@@ -319,6 +337,7 @@ class ActiveRun(RunFiles, RunModels):
                 background some milliseconds more.
         """
         status = check_status(status)
+        self.at_rest = False
         end_time = now() if end_time is None else whole_number(end_time, "end time")
         ended = RunEnded(self._id, status, end_time)
         try:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from autolog.engine.options import configure, on
+from autolog.engine.options import after, configure, on, while_on
 
-__all__ = ["configure", "on"]
+__all__ = ["after", "configure", "on", "while_on"]

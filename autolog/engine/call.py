@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from autolog.engine.hook import Hook, unseen
+from autolog.engine.declared import Declared
+from autolog.engine.hook import unseen
 from autolog.engine.session import Session, current, excluded, silent_process
 
 TYPE_CHECKING = False
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
-    from autolog.engine.options import Framework
     from autolog.engine.patch import Site
     from autolog.engine.recorder import Recorder
 
@@ -180,7 +180,7 @@ class Call:
         return tuple(positions), named
 
 
-class Recording(Hook):
+class Recording(Declared):
     """A framework's hook: records the outermost call by the handler.
 
     Args:
@@ -189,21 +189,9 @@ class Recording(Hook):
         hook: as for `Hook`.
     """
 
-    framework: Framework
-
     def __init__(self, handler: Handler, part_of: Handler | None, nested: bool, *hook: Any) -> None:
-        super().__init__(*hook)
-        self.handler, self.part_of, self.nested = handler, part_of, nested
-
-    @property
-    def declared_as(self) -> tuple[str, ...]:
-        """Tells whether two hooks are the same declaration, loaded twice."""
-        handler = self.handler
-        return self.module, self.path, handler.__module__, handler.__qualname__
-
-    def admitted(self) -> bool:
-        """Whether the framework's version may be patched."""
-        return self.framework.admitted()
+        super().__init__(handler, *hook)
+        self.part_of, self.nested = part_of, nested
 
     @unseen
     def intercept(

@@ -72,6 +72,18 @@ class Hook:
         """Whether the module that has come may be patched."""
         return True
 
+    def put_on(self, module: ModuleType) -> None:
+        """Do to the loaded module what the hook is there for, if that is not done already."""
+        from autolog.engine import patch
+
+        patch.apply(self, module)
+
+    def take_off(self) -> None:
+        """Take it back."""
+        patch = sys.modules.get("autolog.engine.patch")
+        if patch is not None:
+            patch.undo(self)
+
     def __repr__(self) -> str:
         return f"<Hook {self.module}:{self.path}>"
 
@@ -108,10 +120,8 @@ def remove(hooks: Iterable[Hook]) -> None:
                     waiting.remove(hook)
                 if not waiting:
                     _waiting.pop(name, None)
-            patch = sys.modules.get("autolog.engine.patch")
-            if patch is not None:
-                with guard.guarded(f"restoring {hook.module}.{hook.path}"):
-                    patch.undo(hook)
+            with guard.guarded(f"restoring {hook.module}.{hook.path}"):
+                hook.take_off()
         if not _waiting and not _actions and _finder in sys.meta_path:
             sys.meta_path.remove(_finder)
         _settle()
@@ -170,9 +180,7 @@ def _settle() -> None:
 def _apply(module: ModuleType, hook: Hook) -> None:
     with guard.guarded(f"patching {hook.module}.{hook.path}"):
         if hook.admitted():
-            from autolog.engine import patch
-
-            patch.apply(hook, module)
+            hook.put_on(module)
 
 
 class _Watched(ModuleSpec):

@@ -9,6 +9,7 @@ from importlib import import_module
 
 from autolog.engine import guard, hook
 from autolog.engine.call import Recording
+from autolog.engine.declared import Declared, Observing, Resident
 from autolog.engine.session import TaskHook
 from core_client.exceptions import invalid
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from autolog.engine.call import Handler
 
     H = TypeVar("H", bound=Handler)
+    F = TypeVar("F", bound=Callable[..., Any])
 
 # A framework's file or package in autolog/ is one that defines this; nothing is registered.
 MARK = b"\ndef autolog("
@@ -67,7 +69,7 @@ class Framework:
         """The keywords in force."""
         return self.shared if self.own is None else self.own
 
-    def holds(self, one: Recording) -> bool:
+    def holds(self, one: Declared) -> bool:
         """Whether a hook is declared in the framework's file or package."""
         module = one.handler.__module__
         return module == self.home or module.startswith(self.home + ".")
@@ -109,7 +111,7 @@ class Framework:
 
 
 frameworks: dict[str, Framework] = {}
-_declared: list[Recording] = []
+_declared: list[Declared] = []
 _tasks = TaskHook("joblib.parallel", "Parallel.__call__")
 _global: dict[str, Any] | None = None  # the keywords of the last autolog.autolog(...)
 _left_out: tuple[str, ...] = ()
@@ -142,19 +144,59 @@ def on(
     """
 
     def declare(handler: H) -> H:
-        new = Recording(handler, part_of, nested, module, path, also, subclasses)
-        with hook.lock:
-            # The framework's file may be loaded again: its new handlers replace the old ones.
-            old = [one for one in _declared if one.declared_as == new.declared_as]
-            hook.remove(old)
-            _declared[:] = [one for one in _declared if one not in old]
-            _declared.append(new)
-            for framework in frameworks.values():
-                if framework.holds(new) and framework.options is not None:
-                    framework.apply()
+        _declare(Recording(handler, part_of, nested, module, path, also, subclasses))
         return handler
 
     return declare
+
+
+def after(module: str, path: str) -> Callable[[F], F]:
+    """Have the decorated function told of each call of one function or method, when it is over.
+
+    For what is called so often that a recorded call would take too long. The function gets the
+    result, then the arguments as they were passed, self first. Nothing is told of a call that
+    raised, and the run, if there is to be one, is the function's own affair.
+
+    Args:
+        module: the module that defines it.
+        path: its name there.
+    """
+
+    def declare(function: F) -> F:
+        _declare(Observing(function, module, path))
+        return function
+
+    return declare
+
+
+def while_on(module: str) -> Callable[[F], F]:
+    """Use a module's own hooks for as long as the framework is on.
+
+    The decorated generator has one ``yield``. It gets the module as soon as that is loaded and
+    registers what it has to; what follows the yield, when the framework is switched off, removes
+    that again.
+
+    Args:
+        module: its name.
+    """
+
+    def declare(function: F) -> F:
+        _declare(Resident(function, module))
+        return function
+
+    return declare
+
+
+def _declare(new: Declared) -> None:
+    with hook.lock:
+        # The framework's file may be loaded again: its new handlers replace the old ones.
+        old = [one for one in _declared if one.declared_as == new.declared_as]
+        hook.remove(old)
+        _declared[:] = [one for one in _declared if one not in old]
+        _declared.append(new)
+        for framework in frameworks.values():
+            if framework.holds(new) and framework.options is not None:
+                framework.apply()
 
 
 def configure(name: str, values: dict[str, Any]) -> None:

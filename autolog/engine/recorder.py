@@ -92,6 +92,20 @@ class Recorder:
         """Record one point of each of several metrics."""
         self._each("metric", lambda some: self.run.log_metrics(some, step, timestamp), metrics)
 
+    def log_steps(self, rows: Sequence[tuple[int, int, Mapping[str, float]]]) -> None:
+        """Record what was collected over many steps, at once.
+
+        Args:
+            rows: step, ms since 1970, and one point of each of several metrics.
+        """
+        with self._guarded("metrics"):
+            if self.prefix:
+                rows = [
+                    (step, time, {self._key("metric", key): one for key, one in values.items()})
+                    for step, time, values in rows
+                ]
+            self.run.log_steps(rows)
+
     def log_inputs(self, datasets: Sequence[DatasetInput]) -> None:
         """Record which datasets the run used, and how."""
         with self._guarded("datasets"):

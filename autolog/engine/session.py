@@ -100,6 +100,7 @@ class Session:
             from autolog.engine.recorder import Recorder
             from core_client import context
 
+            context.make_way()
             run = context.active_run()
             if run is None:
                 from core_client import fluent
@@ -112,6 +113,11 @@ class Session:
                 )
             self._recorder = Recorder(run, self.framework, self.silent)
         return self._recorder
+
+    @property
+    def opened(self) -> ActiveRun | None:
+        """The run that this session opened, until it is closed."""
+        return self._run
 
     @property
     def silent(self) -> bool:
@@ -164,6 +170,7 @@ def excluded(options: Options, parent: Session | None) -> bool:
         return False
     from core_client import context
 
+    context.make_way()
     run = context.active_run()
     return run is not None and not (parent is not None and parent.owns(run))
 

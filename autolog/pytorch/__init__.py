@@ -5,6 +5,7 @@ from __future__ import annotations
 from autolog.checkpoints import checked
 from autolog.engine import configure
 from autolog.pytorch import lightning  # noqa: F401  # declare the hooks
+from autolog.pytorch.loops import record, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "autolog", "load_checkpoint", "load_model", "load_state_dict", "log_model", "log_state_dict", "save_model",
-    "save_state_dict",
+    "autolog", "load_checkpoint", "load_model", "load_state_dict", "log_model", "log_state_dict",
+    "record", "save_model", "save_state_dict", "watch",
 ]  # fmt: skip
 
-_OF_THE_FLAVOR = tuple(name for name in __all__ if name not in ("autolog", "load_checkpoint"))
+_HERE = ("autolog", "load_checkpoint", "record", "watch")
+_OF_THE_FLAVOR = tuple(name for name in __all__ if name not in _HERE)
 
 
 def autolog(
@@ -50,12 +52,16 @@ def autolog(
 ) -> None:
     """Record every training with PyTorch from now on.
 
-    A training inside a run of yours is written to that run; any other one gets a run of its own.
+    That is every training with Lightning, and every loop of your own that calls `backward` and an
+    optimizer's `step`. A training inside a run of yours is written to that run; any other one gets
+    a run of its own. That of a loop ends when the function returns that makes the steps, and goes
+    on if the same optimizer goes on; see `watch` and `record` for what a loop can tell beyond.
 
     Args:
-        log_every_n_epoch: record the metrics of every n-th epoch.
-        log_every_n_step: record the metrics of every n-th step too; by default those of epochs
-            alone with Lightning, and of every step of a loop written by hand.
+        log_every_n_epoch: record the metrics of every n-th epoch with Lightning.
+        log_every_n_step: record the metrics of every n-th step too. By default those of epochs
+            alone with Lightning; of a loop every step up to the thousandth, then every tenth up
+            to the ten thousandth, and so on.
         log_models: keep the trained model.
         log_datasets: keep name, digest, schema and size of training and evaluation data.
         disable: switch PyTorch autologging off.

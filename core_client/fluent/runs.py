@@ -46,6 +46,8 @@ def start_run(
     Raises:
         MlflowException: a run is active already, or there is no such run or experiment.
     """
+    if not nested:
+        context.make_way()
     parent = context.active_run()
     if parent and not (nested or parent_run_id):
         raise MlflowException(
@@ -150,4 +152,6 @@ def _end_active_runs() -> None:
     """The process ends: so do its runs, FAILED if an error ends it."""
     failed = hasattr(sys, "last_value") and not hasattr(sys, "ps1")
     for run in context.active_anywhere():
+        if run.at_rest:
+            continue
         run.end(RunStatus.FAILED if failed else RunStatus.FINISHED)

@@ -1,0 +1,105 @@
+"""Where a loop stands: in which running functions, when these are over, which steps share a loop."""
+
+from __future__ import annotations
+
+import dis
+import sys
+from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import NamedTuple
+
+PACKAGES = ("torch", "autolog", "wrapt")
+JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
+SUSPENDED = 0x20 | 0x80 | 0x200  # flags of code that may rest and go on: generators, coroutines
+
+
+class Place(NamedTuple):
+    """One function on the stack and how far it had come."""
+
+    frame: int  # its id: to hold the frame would keep alive what it holds
+    code: CodeType
+    instruction: int
+
+
+def stack() -> list[FrameType]:
+    """The running functions, the outermost first, down to the one whose code calls PyTorch."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame and str(frame.f_globals.get("__name__")).partition(".")[0] in PACKAGES:
+        frame = frame.f_back
+    frames = []
+    while frame:
+        frames.append(frame)
+        frame = frame.f_back
+    return frames[::-1]
+
+
+def places(frames: list[FrameType]) -> list[Place]:
+    """The same to keep."""
+    return [Place(id(frame), frame.f_code, frame.f_lasti) for frame in frames]
+
+
+def in_one_loop(some: list[Place], others: list[Place]) -> bool:
+    """Whether one loop goes through two places, that is: whether both come again and again."""
+    for one, other in zip(some, others, strict=False):
+        if one[:2] != other[:2]:
+            return False
+        if one.instruction != other.instruction:
+            first, last = sorted((one.instruction, other.instruction))
+            return any(
+                jump.opcode in JUMPS and jump.argval <= first and last <= jump.offset
+                for jump in dis.get_instructions(one.code)
+            )
+    return True  # the very same place: it has come again
+
+
+class Watch:
+    """Tells when a running function is over, and costs nothing until then.
+
+    Python frees the frame of a function that has returned, and with it the frame's trace function,
+    which this is. A function that raised leaves its frame to the traceback for a while: if the
+    caller has gone on when the frame is freed, that was it.
+
+    Args:
+        frame: of the function.
+        over: called once with whether the function returned, rather than raised.
+    """
+
+    def __init__(self, frame: FrameType, over: Callable[[bool], object]) -> None:
+        caller = frame.f_back
+        self._call = (id(caller), caller.f_lasti) if caller else None
+        self._is_plain = not frame.f_code.co_flags & SUSPENDED
+        self.told = [over]
+
+    @classmethod
+    def over(cls, frame: FrameType, over: Callable[[bool], object]) -> Watch | None:
+        """Watch the function; None if somebody traces it, such as a debugger."""
+        there = frame.f_trace
+        if type(there) is cls:
+            there.told.append(over)
+            return there
+        if there is not None or sys.gettrace() is not None:
+            return None
+        watch = cls(frame, over)
+        frame.f_trace = watch
+        return watch
+
+    def is_running(self, thread: int) -> bool:
+        """Whether the function has neither returned nor raised."""
+        frame = sys._current_frames().get(thread)
+        while frame and frame.f_trace is not self:
+            frame = frame.f_back
+        return frame is not None or not self._is_plain
+
+    def __call__(self, *_: object) -> Watch:
+        """For who traces now: go on."""
+        return self
+
+    def __del__(self) -> None:
+        try:
+            caller = sys._getframe(1)
+        except ValueError:  # there is none: a whole thread or program has run
+            call = None
+        else:
+            call = id(caller), caller.f_lasti
+        for over in self.told:
+            over(call == self._call or not self._is_plain)

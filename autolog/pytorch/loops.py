@@ -1,0 +1,129 @@
+"""Loops written by hand: where PyTorch, and what an optimizer's step is made of, tells us of them."""
+
+from __future__ import annotations
+
+from threading import local
+
+from autolog.engine import after, while_on
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import Any, TypeVar
+
+    from autolog.pytorch.here import Here
+
+    M = TypeVar("M")
+
+_threads = local()
+
+
+def here() -> Here:
+    """What goes on in this thread."""
+    try:
+        found: Here = _threads.here
+    except AttributeError:
+        from autolog.pytorch.here import Here
+
+        found = _threads.here = Here()
+    return found
+
+
+@while_on("torch.optim.optimizer")
+def steps(module: Any) -> Generator[None, None, None]:
+    """Be told of each optimizer's steps."""
+    import torch
+
+    from autolog.engine.guard import report
+
+    def over(optimizer: Any, args: Any, kwargs: Any) -> None:
+        if torch.compiler.is_compiling():  # a step in a compiled function: nothing is added to it
+            return
+        try:
+            closure = args[1] if len(args) > 1 else kwargs.get("closure")  # self comes first
+            here().after_step(optimizer, closure is not None)
+        except Exception as error:  # noqa: BLE001 - the training goes on
+            report("pytorch: after a step", error)
+
+    handle = module.register_optimizer_step_post_hook(over)
+    yield
+    handle.remove()
+
+
+@while_on("torch.nn.modules.module")
+def building(module: Any) -> Generator[None, None, None]:
+    """Be told of which parts modules are built."""
+    from autolog.pytorch.modules import note
+
+    handles = (
+        module.register_module_parameter_registration_hook(note),
+        module.register_module_module_registration_hook(note),
+    )
+    yield
+    for handle in handles:
+        handle.remove()
+
+
+@after("torch.autograd", "backward")
+def backward(_: None, tensors: Any, grad_tensors: Any = None, *__: Any, **___: Any) -> None:
+    """Keep the loss. `Tensor.backward` ends up here as well."""
+    here().after_backward(tensors, grad_tensors)
+
+
+@after("torch.amp.grad_scaler", "GradScaler.scale")
+def scale(scaled: Any, _: Any, outputs: Any) -> None:
+    """Keep the loss itself: the gradients are those of a multiple of it."""
+    here().after_scaling(outputs, scaled)
+
+
+@after("torch.amp.grad_scaler", "GradScaler.step")
+def scaled_step(*_: Any, **__: Any) -> None:
+    """Forget the losses whose gradients were too large, so that no step was made."""
+    here().forget()
+
+
+@after("torch.utils.data.dataloader", "_BaseDataLoaderIter.__next__")
+def batch(samples: Any, *_: Any) -> None:
+    """Keep the size of the batch."""
+    here().take_batch(samples)
+
+
+def watch(model: M, batch_size: int | None = None) -> M:
+    """Say which model the loops of this thread train, and switch the recording on if it is off.
+
+    Without it the model is known from the optimizer's parameters, and the size of a batch from
+    the ``DataLoader``.
+
+    Args:
+        model: a ``torch.nn.Module``; it is not changed.
+        batch_size: the number of samples that one call of ``backward`` is for, where no
+            ``DataLoader`` tells it.
+
+    Returns:
+        The model.
+    """
+    from autolog.engine.options import frameworks
+
+    if "pytorch" not in frameworks or frameworks["pytorch"].options is None:
+        from autolog.pytorch import autolog
+
+        autolog()
+    here().watch(model, batch_size)
+    return model
+
+
+def record(**metrics: Any) -> None:
+    """Record metrics of your own with the next step of this thread's loop.
+
+    A tensor may be on any device: it is fetched later, together with others, and nothing waits
+    for it. A step that is not recorded, as `log_every_n_step` says, leaves them to the next.
+
+    Args:
+        metrics: by name, a number or a tensor of one element.
+
+    Raises:
+        MlflowException: a metric cannot have that name.
+    """
+    from core_client.checks import check_key
+
+    here().extra.update({check_key(key, "metric"): value for key, value in metrics.items()})
