@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import local
+from _thread import _local as local
 
 from autolog.engine import after, while_on
 

@@ -66,7 +66,7 @@ class Values:
                 self.run.later(write, self.run, rows, marks)
 
 
-def write(run: Recorder, rows: Sequence[Row], marks: Mapping[Any, Any]) -> None:
+def write(run: Recorder, rows: Sequence[Row], marks: Mapping[Any, Any] = {}) -> None:
     """Read all values of some steps, and write them.
 
     Args:
