@@ -243,11 +243,7 @@ class ActiveRun(RunFiles, RunModels):
             self._append(encode(Metrics(self._id, timestamp, step, values)) + b"\n")
 
     def log_steps(self, rows: Iterable[tuple[int, int, Mapping[str, float]]]) -> None:
-        """Record what was collected over many steps with one write, all or none.
-
-        Args:
-            rows: step, ms since 1970, and one point of each of several metrics.
-        """
+        """Record many steps with one write: step, ms since 1970, points of some metrics."""
         lines = []
         for step, timestamp, metrics in rows:
             for key in metrics:
