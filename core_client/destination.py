@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # training call opens, which is not to be slowed.
 START_WAIT = 1.0
 CALL_WAIT = 0.12
+FORK_WAIT = 5.0  # seconds that a fork may wait for a store that is being opened
 EXIT_WAIT = 10.0  # seconds that the end of the process may wait for the store
 
 
@@ -38,12 +39,13 @@ class Destination:
 
     def __init__(self, uri: str) -> None:
         check_uri(uri)
+        _opening_delays_forks()
         self.uri = uri
         self.spool = Spool(uri, self._grown)
         self.drain = Drain(self.spool, self.store)
         self._outbox: Outbox | None = None
         self._store: Store | None = None
-        self._opening = threading.Lock()
+        self.opening = threading.Lock()
         self._making = threading.Lock()
         self._problems: list[str] = []
         self._begun = False
@@ -51,7 +53,7 @@ class Destination:
 
     def store(self) -> Store:
         """The open store. Raises MlflowException if it cannot be opened."""
-        with self._opening:
+        with self.opening:
             if self._store is None:
                 self._store = open_store(self.uri)
             return self._store
@@ -254,7 +256,7 @@ class Destination:
         if self._outbox:
             self._outbox.after_fork()
         self._store = None
-        self._opening = threading.Lock()
+        self.opening = threading.Lock()
         self._making = threading.Lock()
 
 
@@ -303,11 +305,40 @@ def _close_before_executors() -> None:
         threading._register_atexit(close_all)  # type: ignore[attr-defined]
 
 
+def _opening_delays_forks() -> None:
+    """A module that is half imported at a fork can never be imported in the child, which has its
+    lock without the thread that holds it."""
+    global _forks_wait
+    if not _forks_wait:
+        _forks_wait = True
+        # Its own lock is taken at a fork too, and the imports need it: ours has to come first.
+        import logging  # noqa: F401
+
+        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent)
+
+
+def _before_fork() -> None:
+    for one in list(_destinations.values()):
+        if one.opening.acquire(timeout=FORK_WAIT):
+            _held.append(one.opening)
+    connection = sys.modules.get("core_client.stores.sql.connection")
+    if connection is not None:  # its own part, even if it has just been imported
+        connection.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    while _held:
+        _held.pop().release()
+
+
 def _after_fork() -> None:
+    _held.clear()
     for one in _destinations.values():
         one.after_fork()
 
 
+_forks_wait = False
+_held: list[threading.Lock] = []  # locks of what is being opened, for as long as a fork takes
 _closes_in = 0
 _closes_first = False
 atexit.register(close_all)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from autolog.engine.guard import guarded
 from autolog.pytorch import datasets, resume, values
-from autolog.pytorch.watcher import Watcher, early_stopping, is_whole
+from autolog.pytorch.watcher import Watcher, changed, early_stopping, is_whole
 from autolog.sklearn.names import variable
 from autolog.sklearn.origins import ById
 from core_client.run import now
@@ -74,25 +74,33 @@ class Fit:
         run.register_model(options.registered_model_name)
 
 
-def log_evaluation(call: Call, mode: str, loaders: Any, step: int) -> None:
-    """Write the metrics of a test or a validation.
+class Evaluation:
+    """A call of `Trainer.test` or `Trainer.validate`.
 
     Args:
-        call: of `Trainer.test` or `Trainer.validate`, which is over.
-        mode: for the tag ``Mode``.
-        loaders: of the data.
-        step: of the metrics.
+        call: the call.
     """
-    trainer = call.instance
-    if trainer.sanity_checking or not trainer.is_global_zero:
-        return
-    run = _run_of(call)
-    run.within("").set_tag("Mode", mode)
-    found = dict(trainer.callback_metrics)
-    run.later(values.write, run, [(step, now(), found)])
-    if call.options.log_datasets:
-        with guarded("pytorch: datasets", lambda: run.name, run.silent):
-            run.log_inputs(datasets.describe_all(loaders, _names(call)["eval"], "eval"))
+
+    def __init__(self, call: Call) -> None:
+        self.call, self.trainer = call, call.instance
+        self._before = dict(self.trainer.callback_metrics)
+
+    def log(self, mode: str, loaders: Any, step: int) -> None:
+        """Write its metrics, when it is over.
+
+        Args:
+            mode: for the tag ``Mode``.
+            loaders: of the data.
+            step: of the metrics.
+        """
+        run = _run_of(self.call)
+        run.within("").set_tag("Mode", mode)
+        found = changed(self.trainer.callback_metrics, self._before)
+        run.later(values.write, run, [(step, now(), found)])
+        if self.call.options.log_datasets:
+            with guarded("pytorch: datasets", lambda: run.name, run.silent):
+                name = _names(self.call)["eval"]
+                run.log_inputs(datasets.describe_all(loaders, name, "eval"))
 
 
 def _run_of(call: Call) -> Recorder:

@@ -30,21 +30,22 @@ def fit(call: Call) -> Generator[None, Any, None]:
 @on(f"{NEW}.trainer.trainer", "Trainer.test")
 def test(call: Call) -> Generator[None, Any, None]:
     """Record the metrics of a test, in the run of the training if it is known."""
-    from autolog.pytorch import fitting
+    from autolog.pytorch.fitting import Evaluation
 
+    evaluation = Evaluation(call)
     yield
-    fitting.log_evaluation(call, "testing", call.instance.test_dataloaders, step=0)
+    evaluation.log("testing", call.instance.test_dataloaders, step=0)
 
 
 @on(f"{OLD}.trainer.trainer", "Trainer.validate")
 @on(f"{NEW}.trainer.trainer", "Trainer.validate")
 def validate(call: Call) -> Generator[None, Any, None]:
     """Record the metrics of a validation after training, as its last point."""
-    from autolog.pytorch import fitting
+    from autolog.pytorch.fitting import Evaluation
 
+    evaluation = Evaluation(call)
     yield
-    trainer = call.instance
-    fitting.log_evaluation(call, "validating", trainer.val_dataloaders, trainer.current_epoch)
+    evaluation.log("validating", call.instance.val_dataloaders, call.instance.current_epoch)
 
 
 @on(f"{OLD}.trainer.trainer", "Trainer.predict")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from functools import partial
+from multiprocessing.context import get_spawning_popen
 from typing import Any
 
 import torch
@@ -75,7 +75,9 @@ class Watcher(Idle):
         self._epoch_over, self._epoch = False, 0
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _elsewhere, (os.getpid(), self.run, self.options, self.names, self.resumed)
+        if get_spawning_popen() is None:  # a trainer that is copied, or written to a file
+            return Idle, ()
+        return Watcher, (self.run, self.options, self.names, self.resumed)
 
     def on_train_start(self, trainer: Any, module: Any) -> None:
         """Write what is known before the first batch."""
@@ -137,7 +139,7 @@ class Watcher(Idle):
         if trainer.sanity_checking:
             return
         with self._guarded("metrics"):
-            fresh = _changed(_known(trainer), self._before)
+            fresh = changed(_known(trainer), self._before)
             self._epoch_names.update(fresh)
             self._several = self._several or not trainer.is_last_batch
             if self._several:
@@ -194,7 +196,7 @@ class Watcher(Idle):
         with self._guarded("metrics"):
             found = dict(_known(trainer))
             # What did not change is of an earlier epoch: not every epoch is validated.
-            fresh = _changed(found, self._seen)
+            fresh = changed(found, self._seen)
             values = {name: value for name, value in fresh.items() if name not in self._step_names}
             self._epoch_names.update(values)
             self._seen = found
@@ -252,14 +254,6 @@ def is_whole(trainer: Any) -> bool:
     )
 
 
-def _elsewhere(pid: int, *what: Any) -> Idle:
-    """The watcher in another process: it goes on in one that the fit started, else it is idle."""
-    from multiprocessing import parent_process
-
-    parent = parent_process()
-    return Watcher(*what) if parent is not None and parent.pid == pid else Idle()
-
-
 def _known(trainer: Any) -> Mapping[str, Any]:
     """The metrics that Lightning has worked out so far.
 
@@ -276,7 +270,8 @@ def _completed(trainer: Any) -> int:
     return count
 
 
-def _changed(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+def changed(now: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that have been worked out since."""
     return {name: value for name, value in now.items() if value is not before.get(name)}
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from core_client import destination, fluent
 from core_client.client import Client
+from core_client.run import ActiveRun
 from core_client.settings import absolute, home
 
 KILLS = 50
@@ -127,6 +128,39 @@ def test_a_forked_child_writes_to_its_parents_run() -> None:
         data = run.data
         assert data.metrics == {"parent": 3, "child": 2}
         assert run.info.status == "RUNNING"
+    assert fluent.get_run(run.run_id).info.status == "FINISHED"
+
+
+def test_a_fork_while_the_store_is_being_opened() -> None:
+    code = """
+import os, sys
+from core_client import fluent
+run = fluent.start_run()
+while "sqlalchemy" not in sys.modules:  # its import takes a while, in the background
+    pass
+child = os.fork()
+if child == 0:
+    fluent.log_metric("child", 2)
+    fluent.flush_async_logging()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert run.data.metrics == {"child": 2}
+"""
+    assert python(code).communicate(timeout=60) == (b"", b"")
+
+
+def _log_for_parent(run: ActiveRun) -> None:
+    run.log_metric("child", 2)
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver"])
+def test_a_run_that_is_handed_to_a_new_process(method: str) -> None:
+    with fluent.start_run() as run:
+        worker = multiprocessing.get_context(method).Process(target=_log_for_parent, args=(run,))
+        worker.start()
+        worker.join()
+        assert run.data.metrics == {"child": 2}
+        assert run.stored().info.status == "RUNNING"
     assert fluent.get_run(run.run_id).info.status == "FINISHED"
 
 

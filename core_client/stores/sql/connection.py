@@ -112,21 +112,33 @@ _at_fork: list[Database] = []
 _one_fork = threading.Lock()
 
 
-def _before_fork() -> None:
+_forking = 0  # the thread that forks
+
+
+def before_fork() -> None:
+    """Close all connections for the time of a fork; a second time for the same one is no news."""
+    global _forking
+    if _forking == threading.get_ident():
+        return
     _one_fork.acquire()
+    _forking = threading.get_ident()
     _at_fork.extend(_databases)
     for database in _at_fork:
         database.before_fork()
 
 
 def _after_fork(in_child: bool) -> None:
+    global _forking
+    if _forking != threading.get_ident():
+        return  # this module came while the fork was waiting
     while _at_fork:
         _at_fork.pop().after_fork(in_child)
+    _forking = 0
     _one_fork.release()
 
 
 os.register_at_fork(
-    before=_before_fork,
+    before=before_fork,
     after_in_parent=lambda: _after_fork(in_child=False),
     after_in_child=lambda: _after_fork(in_child=True),
 )
