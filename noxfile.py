@@ -18,8 +18,10 @@ EXTRAS: dict[str, list[str]] = PYPROJECT["project"]["optional-dependencies"]
 # Only frameworks are tested up to a version; the other extras bring drivers.
 FRAMEWORKS = [name for name, needed in EXTRAS.items() if "<" in "".join(needed)]
 STORES = ("s3", "gcs", "azure", "sftp", "hdfs")
-# Frameworks of which one version is tested, with the dependency group of the same name.
+# Frameworks of which one version is tested.
 ONE_VERSION = ("pytorch", "gluon")
+# Frameworks with a dependency group of the same name, for their newest version.
+WITH_GROUP = (*ONE_VERSION, "spark")
 # What tests need of packages whose own requirements cannot be met here, nor are needed.
 WITHOUT_REQUIREMENTS = {"gluon": ["gluoncv==0.10.5.post0"]}
 # Frameworks that are recorded by MLflow and by us, and compared.
@@ -125,7 +127,7 @@ def register(extra: str) -> None:
     """Sessions of one framework: its folder of tests, at both ends of its range."""
 
     def highest(session: nox.Session) -> None:
-        beside = group(extra) if extra in ONE_VERSION else []
+        beside = group(extra) if extra in WITH_GROUP else []
         session.install("-e", f".[{extra}]", *group("test"), *beside)
         if extra in WITHOUT_REQUIREMENTS:
             session.install("--no-deps", *WITHOUT_REQUIREMENTS[extra])

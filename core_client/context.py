@@ -14,14 +14,27 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from core_client.run import ActiveRun
+
+    class Watcher(Protocol):
+        """Who wants to know of active runs. It raises nothing."""
+
+        def beginning(self, run: ActiveRun) -> None:
+            """The run, new or resumed, is about to become the active one."""
+
+        def ending(self, run: ActiveRun) -> None:
+            """The run was active and is about to end; it can still be written to."""
+
 
 _stack: ContextVar[tuple[ActiveRun, ...]] = ContextVar("autolog_active_runs", default=())
 _last = threading.local()
 _active: dict[str, ActiveRun] = {}  # anywhere in this process
 # Called, in the thread concerned, when a run has become the active one or has ended. None raises.
 listeners: list[Callable[[], object]] = []
+# Told of each run before it becomes active anywhere, and before it ends.
+watchers: list[Watcher] = []
 
 
 class _Cell(threading.local):
@@ -46,10 +59,20 @@ def last_run_id() -> str | None:
 
 def push(run: ActiveRun) -> None:
     """Make the run the active one."""
+    if run.run_id not in _active:
+        for watcher in watchers:
+            watcher.beginning(run)
     _set((*_stack.get(), run))
     _active[run.run_id] = run
     _last.run_id = run.run_id
     _tell()
+
+
+def ending(run: ActiveRun) -> None:
+    """Tell the watchers, if the run is active anywhere."""
+    if run.run_id in _active:
+        for watcher in watchers:
+            watcher.ending(run)
 
 
 def remove(run: ActiveRun) -> None:

@@ -334,6 +334,7 @@ class ActiveRun(RunFiles, RunModels):
         """
         status = check_status(status)
         self.at_rest = False
+        context.ending(self)
         end_time = now() if end_time is None else whole_number(end_time, "end time")
         ended = RunEnded(self._id, status, end_time)
         try:

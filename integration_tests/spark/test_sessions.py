@@ -1,0 +1,145 @@
+"""Sessions that come, go and die, each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from core_client.client import Client
+from integration_tests.spark.conftest import SMALL
+from tests.project import ROOT
+
+BEGINNING = f"""
+import sys, autolog
+from pyspark.sql import SparkSession
+
+def session():
+    return SparkSession.builder.config(map={SMALL!r}).getOrCreate()
+
+folder = sys.argv[1]
+"""
+NOISE = re.compile("py4j|autolog|Exception|Traceback| ERROR ")
+
+
+def run_session(code, folder):
+    """What the script prints, and the lines of its error stream that a user would wonder about."""
+    done = subprocess.run(
+        [sys.executable, "-c", BEGINNING + code, folder],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, [line for line in done.stderr.splitlines() if NOISE.search(line)]
+
+
+def tags(folder):
+    """Name of each run and the lines of its tag."""
+    found = Client(f"sqlite:///{folder}/mlflow.db").search_runs(["0"])
+    assert {run.info.status for run in found} == {"FINISHED"}
+    return {
+        run.info.run_name: run.data.tags.get("sparkDatasourceInfo", "").split("\n") for run in found
+    }
+
+
+STOPPED_AND_STARTED = """
+spark = session()
+spark.range(3).write.parquet(folder + "/one")
+spark.range(3).write.orc(folder + "/two")
+frame = spark.read.parquet(folder + "/one")
+autolog.autolog()  # after the session
+with autolog.start_run(run_name="first"):
+    frame.count()
+frame.count()
+spark.stop()
+with autolog.start_run(run_name="without"):
+    pass
+spark = session()
+with autolog.start_run(run_name="second"):
+    spark.read.orc(folder + "/two").count()
+spark.read.orc(folder + "/two").count()  # and the process ends, the session unstopped
+"""
+
+
+def test_stopped_and_started_again(tmp_path):
+    _printed, noise = run_session(STOPPED_AND_STARTED, tmp_path)
+    assert noise == []
+    one, two = f"path=file:{tmp_path}/one,format=parquet", f"path=file:{tmp_path}/two,format=orc"
+    assert tags(tmp_path) == {"first": [one], "without": [one], "second": [one, two]}
+
+
+DYING = """
+autolog.spark.autolog()
+spark = session()
+spark.range(3).write.parquet(folder + "/one")
+with autolog.start_run(run_name="bereft"):
+    spark.read.parquet(folder + "/one").count()
+    process = spark.sparkContext._gateway.proc
+    process.kill()
+    process.wait()
+    try:
+        spark.read.parquet(folder + "/one")
+    except Exception as error:
+        print(type(error).__name__)
+with autolog.start_run(run_name="later"):
+    autolog.log_metric("m", 1)
+"""
+
+
+def test_a_session_that_dies(tmp_path):
+    printed, noise = run_session(DYING, tmp_path)
+    assert printed.strip() in ("ConnectionRefusedError", "Py4JNetworkError")
+    assert len([line for line in noise if "autolog" in line]) <= 1
+    assert tags(tmp_path)["bereft"] == [f"path=file:{tmp_path}/one,format=parquet"]
+
+
+CONNECTED = """
+import os
+os.environ["SPARK_TESTING"] = "1"  # a free port
+from pyspark.sql import SparkSession
+autolog.spark.autolog()
+builder = SparkSession.builder.remote("local[2]").config("spark.ui.enabled", "false")
+spark = builder.config("spark.sql.shuffle.partitions", "2").getOrCreate()
+spark.range(50).write.parquet(folder + "/one")
+spark.range(50).write.option("header", True).csv(folder + "/two")
+spark.range(50).write.saveAsTable("numbers")
+with autolog.start_run(run_name="frames"):
+    one = spark.read.parquet(folder + "/one")
+    two = spark.read.csv(folder + "/two", header=True, inferSchema=True)
+    print(one.join(two, "id").count())
+with autolog.start_run(run_name="tables"):
+    spark.table("numbers").count()
+with autolog.start_run(run_name="query"):
+    spark.sql(
+        "WITH a AS (SELECT id FROM numbers) SELECT a.id FROM a"
+        f" JOIN parquet.`{folder}/one` USING (id) WHERE 'from x' <> 'join y'"
+    ).collect()
+with autolog.start_run(run_name="nothing"):
+    spark.range(3).collect()
+autolog.spark.autolog(disable=True)
+with autolog.start_run(run_name="off"):
+    spark.table("numbers").count()
+spark.stop()
+"""
+
+
+@pytest.mark.skipif(not find_spec("grpc"), reason="this version of Spark is tested without Connect")
+def test_connect(tmp_path):
+    printed, noise = run_session(CONNECTED, tmp_path)
+    assert printed == "50\n"
+    assert noise == []
+    one = f"path={tmp_path}/one,format=parquet"
+    assert {name: set(lines) for name, lines in tags(tmp_path).items()} == {
+        "frames": {one, f"path={tmp_path}/two,format=csv"},
+        "tables": {"path=numbers,format=table"},
+        "query": {one, "path=numbers,format=table"},
+        "nothing": {""},
+        "off": {""},
+    }
