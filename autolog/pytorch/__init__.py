@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autolog.checkpoints import checked
 from autolog.engine import configure
-from autolog.pytorch import lightning  # noqa: F401  # declare the hooks
+from autolog.pytorch import lightning, writer  # noqa: F401  # declare the hooks
 from autolog.pytorch.loops import record, watch
 
 TYPE_CHECKING = False
@@ -49,6 +49,7 @@ def autolog(
     checkpoint_save_freq: str | int = "epoch",
     log_model_signatures: bool = True,
     log_gradient_norm: bool = False,
+    log_images: bool = False,
 ) -> None:
     """Record every training with PyTorch from now on.
 
@@ -79,6 +80,8 @@ def autolog(
         checkpoint_save_freq: ``epoch``, or the number of batches between two checkpoints.
         log_model_signatures: keep the types and shapes that the model takes and gives.
         log_gradient_norm: record the norm of the gradients of a loop written by hand.
+        log_images: keep the figures and images that a ``SummaryWriter`` gets; its scalars and
+            hyper-parameters are always recorded.
     """
     configure("pytorch", checked(locals()))
 
