@@ -24,6 +24,8 @@ ONE_VERSION = ("pytorch", "gluon")
 WITH_GROUP = (*ONE_VERSION, "spark")
 # What tests need of packages whose own requirements cannot be met here, nor are needed.
 WITHOUT_REQUIREMENTS = {"gluon": ["gluoncv==0.10.5.post0"]}
+# Frameworks that come with another one, in whose sessions they are tested.
+TESTED_WITH = {"keras": "tensorflow"}
 # Frameworks that are recorded by MLflow and by us, and compared.
 BESIDE_MLFLOW = "sklearn,xgboost,lightgbm,statsmodels,keras"
 PACKAGES = ("core_client", "flavors", "autolog")
@@ -125,17 +127,19 @@ if OLDEST:
 
 def register(extra: str) -> None:
     """Sessions of one framework: its folder of tests, at both ends of its range."""
+    extras = [extra, *(name for name, other in TESTED_WITH.items() if other == extra)]
+    folders = [f"integration_tests/{name}" for name in extras]
 
     def highest(session: nox.Session) -> None:
         beside = group(extra) if extra in WITH_GROUP else []
-        session.install("-e", f".[{extra}]", *group("test"), *beside)
+        session.install("-e", f".[{','.join(extras)}]", *group("test"), *beside)
         if extra in WITHOUT_REQUIREMENTS:
             session.install("--no-deps", *WITHOUT_REQUIREMENTS[extra])
-        pytest(session, f"integration_tests/{extra}")
+        pytest(session, *folders)
 
     def lowest_versions(session: nox.Session) -> None:
-        session.install("-e", f".[{extra}]", *lowest(extra), *group("test"))
-        pytest(session, f"integration_tests/{extra}")
+        session.install("-e", ".", *lowest(*extras), *group("test"))
+        pytest(session, *folders)
 
     # NumPy 1.23, which MXNet needs, has wheels for the oldest Pythons only.
     nox.session(highest, name=f"{extra}(highest)", python=OLDEST if extra == "gluon" else None)
@@ -144,12 +148,13 @@ def register(extra: str) -> None:
 
 
 for extra in FRAMEWORKS:
-    register(extra)
+    if extra not in TESTED_WITH:
+        register(extra)
 
 
 @nox.session
 def keras_backends(session: nox.Session) -> None:
-    """Keras on PyTorch and on JAX; its own sessions run it on TensorFlow."""
+    """Keras on PyTorch and on JAX; TensorFlow's sessions run it on TensorFlow."""
     session.install("-e", ".", "torch==2.13.0", "jax[cpu]", EXTRAS["keras"][0], *group("test"))
     for backend in ("torch", "jax"):
         session.env["KERAS_BACKEND"] = backend

@@ -1,6 +1,6 @@
 """Lightning in two processes: one run, written by the first of them.
 
-    pip install 'mlautolog[pytorch]' lightning && python examples/lightning_ddp.py
+pip install 'mlautolog[pytorch]' lightning && python examples/lightning_ddp.py
 """
 
 from __future__ import annotations
@@ -60,8 +60,13 @@ if __name__ == "__main__":
 
     if trainer.is_global_zero:
         run = autolog.last_active_run()
-        print(f"run {run.info.run_name} ({run.info.status}), processes: {run.data.params['world_size']}")
+        print(
+            f"run {run.info.run_name} ({run.info.status}), processes: {run.data.params['world_size']}"
+        )
         print(f"val_loss: {run.data.metrics['val_loss']:.4f}")
-        print("files:", ", ".join(file.path for file in autolog.Client().list_artifacts(run.info.run_id)))
+        print(
+            "files:",
+            ", ".join(file.path for file in autolog.Client().list_artifacts(run.info.run_id)),
+        )
         model = autolog.pytorch.load_model(f"runs:/{run.info.run_id}/model")
         print("loaded again:", type(model).__name__, tuple(model(features[:2]).shape))

@@ -71,6 +71,11 @@ def flat(given: Any) -> list[Any]:
     return [given]
 
 
+def has(given: Any, name: str) -> bool:
+    """Whether one of the user's callbacks is of that class of Keras, or made from it."""
+    return any(_is_a(one, name) for one in flat(given))
+
+
 def _is_list_of_keras(given: Any) -> bool:
     return _is_a(given, "CallbackList")
 

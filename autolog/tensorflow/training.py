@@ -33,12 +33,13 @@ def evaluate(call: Call) -> Generator[None, Any, None]:
 
 def _manner(call: Call) -> Manner:
     from autolog.keras.recording import Manner
+    from autolog.tensorflow.board import boards
     from autolog.tensorflow.checkpoints import keepers
 
-    options = call.options
+    model, options, given = call.instance, call.options, call.arguments["callbacks"]
     return Manner(
         optimizer="opt_",
         flavor="tensorflow",
         save={"keras_model_kwargs": options.keras_model_kwargs},
-        callbacks=lambda run: keepers(call.instance, run, options),
+        callbacks=lambda run: [*boards(model, given, run), *keepers(model, run, options)],
     )

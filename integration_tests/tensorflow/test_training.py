@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 import autolog
+from autolog.tensorflow.events import EventFiles
 from core_client.client import Client
 from core_client.exceptions import MlflowException
 from integration_tests.reading import artifacts, only_run, runs
@@ -59,6 +61,60 @@ def test_alone_and_with_keras_the_record_is_one() -> None:
     assert both.data.params["optimizer_name"] == both.data.params["opt_name"]
     loaded = autolog.tensorflow.load_model(f"runs:/{alone.info.run_id}/model")
     assert weights(loaded) == weights(plain)
+
+
+def test_tensorboard_shows_the_epochs(tmp_path: Path) -> None:
+    autolog.tensorflow.autolog(log_models=False, checkpoint=False)
+    trained = fit()
+    run = only_run()
+    assert artifacts(run, "tensorboard_logs") == {
+        "tensorboard_logs/train",
+        "tensorboard_logs/validation",
+    }
+    folder = Client().artifacts(run.info.run_id).local("tensorboard_logs/validation")
+    points = list(EventFiles.since_ever(str(folder)).points())
+    assert {point.tag for point in points} == {"epoch_loss", "epoch_mae"}
+    losses = [point.value for point in points if point.tag == "epoch_loss"]
+    assert losses == pytest.approx(trained.history.history["val_loss"])
+    assert not any(name.startswith("epoch_") for name in run.data.metrics)
+
+
+def test_without_tensorboard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    autolog.tensorflow.autolog(log_models=False)
+    fit()
+    run = only_run()
+    assert run.info.status == "FINISHED"
+    assert len(Client().get_metric_history(run.info.run_id, "loss")) == 3
+    assert artifacts(run) == {"checkpoints", "model_summary.txt"}
+
+
+def test_a_callback_that_raises_ends_the_fit_as_without_us() -> None:
+    class Broken(tf.keras.callbacks.Callback):
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 1:
+                raise KeyError("of the user's own")
+
+    autolog.tensorflow.autolog()
+    with pytest.raises(KeyError, match="of the user's own"):
+        fit(callbacks=[Broken()])
+    run = only_run()
+    assert run.info.status == "FAILED"
+    assert [point.step for point in Client().get_metric_history(run.info.run_id, "loss")] == [0]
+    loaded = autolog.tensorflow.load_checkpoint(run_id=run.info.run_id)
+    assert len(weights(loaded)) == 4
+
+
+def test_a_loss_that_is_no_number_is_no_best_one() -> None:
+    autolog.tensorflow.autolog(log_models=False)
+    made = model()
+    made.compile("sgd", lambda target, predicted: predicted * float("nan"))
+    made.fit(X, Y, epochs=2, validation_data=(X, Y), verbose=0)
+    run = only_run()
+    assert run.info.status == "FINISHED"
+    history = Client().get_metric_history(run.info.run_id, "val_loss")
+    assert [point.value != point.value for point in history] == [True, True]
+    assert "checkpoints" not in artifacts(run)
 
 
 def test_the_best_checkpoint_is_loaded_again() -> None:

@@ -1,0 +1,57 @@
+"""Some of the trainings with Keras, under `tensorflow.autolog` of MLflow and of autolog."""
+
+from __future__ import annotations
+
+from integration_tests.mlflow import keras_scripts
+
+SCRIPTS = {
+    name: keras_scripts.SCRIPTS[name]
+    for name in (
+        "keywords",
+        "validation_data",
+        "pipeline_with_steps",
+        "early_stopping",
+        "callbacks_in_order",
+    )
+}
+OPTIONS = {"checkpoint_save_best_only": False, "checkpoint_save_weights_only": True}
+
+
+def paths(client, run_id, folder=None):
+    """Every file of a run; those whose names hold a time or a process without their last part."""
+    for file in client.list_artifacts(run_id, folder):
+        if file.is_dir:
+            yield from paths(client, run_id, file.path)
+        else:
+            yield file.path.partition(".tfevents")[0]
+
+
+if __name__ == "__main__":  # mlflow or autolog, then the file for what it recorded
+    import importlib
+    import json
+    import sys
+
+    keras_scripts.tf.config.experimental.enable_op_determinism()
+    tracker = importlib.import_module(sys.argv[1])
+    tracker.tensorflow.autolog(**OPTIONS)
+    record = {}
+    for name, script in SCRIPTS.items():
+        tracker.set_experiment(name)
+        _, history = script()
+        client = tracker.MlflowClient()
+        (run,) = tracker.search_runs(experiment_names=[name], output_format="list")
+        record[name] = {
+            "history": history.history,
+            "status": run.info.status,
+            "autologging": run.data.tags["mlflow.autologging"],
+            "checkpoint": run.data.tags["mlflow.latest_checkpoint_artifact"],
+            "params": run.data.params,
+            "curves": {
+                key: [(p.step, p.value) for p in client.get_metric_history(run.info.run_id, key)]
+                for key in run.data.metrics
+            },
+            "artifacts": sorted(paths(client, run.info.run_id)),
+            "contexts": [given.tags[0].value for given in run.inputs.dataset_inputs],
+        }
+    with open(sys.argv[2], "w") as file:
+        json.dump(record, file)

@@ -1,0 +1,128 @@
+"""TensorFlow under MLflow and under autolog: what MLflow records is here; models go both ways."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from flavors import pyfunc, tensorflow
+from integration_tests.mlflow.tensorflow_scripts import SCRIPTS
+from tests.project import ROOT
+
+SCRIPT = Path(__file__).with_name("tensorflow_scripts.py")
+X = np.arange(12, dtype=np.float32).reshape(4, 3)
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    """What MLflow recorded, and what autolog did."""
+    found = []
+    for tracker in ("mlflow", "autolog"):
+        folder = tmp_path_factory.mktemp(tracker)
+        subprocess.run(
+            [sys.executable, "-W", "ignore", SCRIPT, tracker, folder / "record.json"],
+            cwd=folder,
+            env=os.environ
+            | {
+                "PYTHONPATH": str(ROOT),
+                "AUTOLOG_HOME": str(folder / "home"),
+                "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+            },
+            check=True,
+        )
+        found.append(json.loads((folder / "record.json").read_text()))
+    return found
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_all_that_mlflow_records(records, script):
+    theirs, ours = (record[script] for record in records)
+    for what in ("status", "autologging", "checkpoint"):
+        assert ours[what] == theirs[what], what
+    assert ours["history"] == theirs["history"]
+    for key, value in theirs["params"].items():
+        if (key, value) != ("batch_size", "None"):  # Keras's own, which MLflow does not know
+            assert ours["params"][key] == value, key
+    for key, curve in theirs["curves"].items():
+        found = ours["curves"][key]
+        if key.startswith("validation_"):  # MLflow writes them all at step 0
+            assert {value for _, value in found} == {value for _, value in curve}, key
+        else:
+            assert found[: len(curve)] == curve, key
+    # MLflow's MLmodel is with its logged models, not with the run's files.
+    assert set(ours["artifacts"]) >= {path for path in theirs["artifacts"] if "model/" not in path}
+    for context in ("train", "eval"):
+        assert ours["contexts"].count(context) >= theirs["contexts"].count(context)
+
+
+class Doubling(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec((None, 3), tf.float32)])
+    def __call__(self, rows):
+        return rows * 2
+
+
+def keras_model():
+    return tf.keras.Sequential([tf.keras.Input((3,)), tf.keras.layers.Dense(2)])
+
+
+LOADING = """
+import sys
+for name in ("autolog", "flavors", "core_client"):
+    sys.modules[name] = None
+import numpy as np, mlflow
+for name in ("keras", "module", "exported"):
+    rows, expected = np.load(sys.argv[1] + "/x.npy"), np.load(f"{sys.argv[1]}/{name}.npy")
+    given = {"rows": rows} if name == "exported" else rows
+    found = mlflow.pyfunc.load_model(f"{sys.argv[1]}/{name}").predict(given)
+    mlflow.tensorflow.load_model(f"{sys.argv[1]}/{name}")
+    print(np.array_equal(found["output_0"] if name == "exported" else found, expected))
+"""
+SAVING = """
+import sys, mlflow
+from integration_tests.mlflow.test_tensorflow_side_by_side import *
+for name, model in (("keras", keras_model()), ("module", Doubling())):
+    path = f"{sys.argv[1]}/{name}"
+    mlflow.tensorflow.save_model(model, path, input_example=X[:2], pip_requirements=[])
+    np.save(path + ".npy", mlflow.pyfunc.load_model(path).predict(X))
+"""
+
+
+def in_process(code, *arguments):
+    """What a Python of its own prints."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_mlflow_loads_what_we_save(tmp_path):
+    model, module = keras_model(), Doubling()
+    serving = {"serving_default": module.__call__.get_concrete_function()}
+    tf.saved_model.save(module, str(tmp_path / "saved"), signatures=serving)
+    tensorflow.save_model(model, tmp_path / "keras")
+    tensorflow.save_model(module, tmp_path / "module", input_example=X[:2])
+    tensorflow.save_model(tmp_path / "saved", tmp_path / "exported")
+    np.save(tmp_path / "x.npy", X)
+    np.save(tmp_path / "keras.npy", model.predict(X, verbose=0))
+    for name in ("module", "exported"):
+        np.save(tmp_path / f"{name}.npy", X * 2)
+    assert in_process(LOADING, tmp_path).split("\n")[-4:-1] == ["True"] * 3
+
+
+def test_we_load_what_mlflow_saves(tmp_path):
+    in_process(SAVING, tmp_path)
+    for name in ("keras", "module"):
+        loaded = pyfunc.load_model(tmp_path / name, trusted=True)
+        assert np.array_equal(loaded.predict(X), np.load(tmp_path / f"{name}.npy"))
+        assert tensorflow.load_model(tmp_path / name, trusted=True) is not None
