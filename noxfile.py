@@ -211,7 +211,7 @@ def databases(session: nox.Session) -> None:
 
 # The servers that the tests start, each in an environment of its own.
 SERVERS = {
-    "3.17.2": ("mlflow==3.17.2", "psycopg[binary]"),
+    "3.17.2": ("mlflow==3.17.2", "psycopg[binary]", "boto3"),
     "2.22": ("mlflow==2.22.*", "psycopg2-binary", "sqlalchemy<2.1", "setuptools<81"),
 }
 
@@ -219,7 +219,8 @@ SERVERS = {
 @nox.session
 def servers(session: nox.Session) -> None:
     """The contract of stores, and faults, with MLflow's own servers on loopback."""
-    session.install("-e", ".[sklearn,postgresql]", *group("test"), *group("databases"))
+    needed = *group("test"), *group("databases"), *group("emulators")
+    session.install("-e", ".[sklearn,postgresql]", *needed)
     pythons = [
         f"{version}={environment(session, version, *requirements)}"
         for version, requirements in SERVERS.items()

@@ -29,10 +29,11 @@ NOT_ALLOWED = {
     "ClientAuthenticationError", "AuthenticationException", "GoogleAuthError", "error_perm",
 }  # fmt: skip
 NOT_REACHED = {
-    "ConnectionError", "TimeoutError", "gaierror", "EOFError", "SSLError", "SSLCertVerificationError",
+    "ConnectionError", "TimeoutError", "gaierror", "EOFError",
     "HTTPClientError", "EndpointConnectionError", "ClientConnectionError", "ServiceRequestError",
     "ServiceResponseError", "NoValidConnectionsError", "error_temp",
 }  # fmt: skip
+NOT_TRUSTED = {"SSLError", "SSLCertVerificationError"}
 OTHER_REGION = ("PermanentRedirect", "AuthorizationHeaderMalformed", "region")
 NEVER_TAKEN = {
     errno.ENAMETOOLONG, errno.EMSGSIZE, errno.EISDIR, errno.ENOTDIR, errno.EEXIST
@@ -79,6 +80,9 @@ def _explained(uri: str, error: BaseException) -> MlflowException:
     if kinds & NOT_ALLOWED or codes & {401, 403} or "authentication methods" in said:
         cure = f"Check {CREDENTIALS[scheme]}." if scheme in CREDENTIALS else ""
         return StoreUnavailable(f"{where} does not accept these credentials ({said}). {cure}")
+    if kinds & NOT_TRUSTED:
+        cure = "Set AWS_CA_BUNDLE to the file of its authority." if scheme == "s3" else ""
+        return StoreUnavailable(f"{where} failed the check of its certificate ({said}). {cure}")
     if kinds & NOT_REACHED:
         return StoreUnavailable(f"{where} cannot be reached ({said}).")
     return StoreUnavailable(f"{where} failed: {type(error).__name__}: {said}.")

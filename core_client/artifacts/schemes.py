@@ -101,7 +101,10 @@ def _azure(parts: SplitResult) -> Place:
     container, _, host = parts.netloc.partition("@")
     connection = os.environ.get("AZURE_STORAGE_CONNECTION_STRING")
     key = os.environ.get("AZURE_STORAGE_ACCESS_KEY")
-    options: dict[str, Any] = {"account_name": host.partition(".")[0]}
+    options: dict[str, Any] = {
+        "account_name": host.partition(".")[0],
+        "account_host": host.replace(".dfs.", ".blob.", 1),
+    }
     if connection:
         options = {"connection_string": connection}
     elif key:

@@ -22,6 +22,7 @@ __all__ = ["faults", "own_place"]
 
 START = 120  # seconds that a start may take on a busy machine
 AZURITE_ACCOUNT = "devstoreaccount1"
+AZURITE_READY = r"listen(?:s|ing) (?:at|on) (https?://127\.0\.0\.1:\d+)"
 # Azurite's makers publish this key: it opens every Azurite, and nothing else.
 AZURITE_KEY = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -101,7 +102,7 @@ def azure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("azurite")
     server = Process(
         [program, "--blobPort", "0", "--location", str(folder), "--skipApiVersionCheck"],
-        r"listen(?:s|ing) (?:at|on) (http://127\.0\.0\.1:\d+)",
+        AZURITE_READY,
     )
     yield server.match[1]
     server.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,11 +13,13 @@ from typing import Any
 
 import botocore.session
 import pytest
+import trustme
 
 from core_client import destination, fluent
 from core_client.artifacts import open_artifacts
 from core_client.exceptions import MlflowException, StoreUnavailable
 from core_client.settings import home
+from integration_tests.artifacts.conftest import Process
 from tests.artifact_contract import RemoteArtifactContract, script, staged
 
 
@@ -174,6 +177,29 @@ def test_what_s3_refuses(
     with serving(handler) as address:
         monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", address)
         assert said in refusal("s3://bucket/x")
+
+
+def test_a_private_authority(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(
+        str(tmp_path / "own.pem")
+    )
+    own = ["-c", str(tmp_path / "own.pem"), "-k", str(tmp_path / "own.pem")]
+    server = Process(
+        [sys.executable, "-m", "moto.server", "-p", "0", "-s", *own], r"https://127\.0\.0\.1:(\d+)"
+    )
+    address = f"https://localhost:{server.match[1]}"
+    monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", address)
+    with pytest.raises(StoreUnavailable, match=r"check of its certificate .* Set AWS_CA_BUNDLE"):
+        open_artifacts("s3://kept/folder").list()
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    bucket(address, "kept")
+    open_artifacts("s3://kept/folder").write(b"checked", "a.txt")
+    monkeypatch.delenv("AWS_CA_BUNDLE")
+    monkeypatch.setenv("MLFLOW_S3_IGNORE_TLS", "true")
+    assert open_artifacts("s3://kept/folder").read("a.txt") == b"checked"
+    server.stop()
 
 
 def test_both_ways_to_check_a_certificate(place: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ class MlflowServer:
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *more: str) -> None:
+    def start(self, *more: str, **variables: str) -> None:
         command = [
             self.python, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port),
             "--backend-store-uri", self.database, "--workers", "1",
@@ -52,6 +52,7 @@ class MlflowServer:
         environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
         environment |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "OMP_NUM_THREADS": "1"}
         environment.pop("PYTHONPATH", None)
+        environment |= variables
         with (self.folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command,
