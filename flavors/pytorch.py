@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core_client.exceptions import MlflowException, invalid, missing
+from core_client.report import warn
 from flavors import environment, package, trust
 from flavors import torch_formats as formats
 from flavors.log import Saved, log
@@ -61,7 +62,7 @@ def save_model(
         serialization_format: ``pickle``: the whole module, for MLflow; ``safetensors``: the
             weights alone, which anybody can load into a module of the same class; ``pt2``: the
             program that ``torch.export`` traces with `input_example`. By default the module and,
-            beside it, the weights.
+            beside it, the weights; or these alone, with a warning, of what cannot be pickled.
 
     Raises:
         MlflowException: the folder is in use, or the model cannot be saved; nothing is left then.
@@ -275,7 +276,13 @@ def _saved(
         raise invalid(f"serialization_format={format!r} is not one of {FORMATS}.")
     if not isinstance(model, torch.nn.Module):
         raise invalid(f"{type(model).__name__} is no torch.nn.Module.")
-    dump = _dump(model, format, example)
+    try:
+        dump = _dump(model, format, example)
+    except MlflowException as error:
+        if format is not None:
+            raise
+        dump = _dump(model, "safetensors", example)
+        warn(f"The model is kept as its weights alone, which MLflow cannot load: {error}")
     kind = type(model)
     about: dict[str, Any] = {
         "model_data": DATA,

@@ -13,6 +13,7 @@ from autolog.checkpoints import Checkpoints
 from autolog.engine.guard import guarded, notice
 from autolog.engine.options import Options
 from autolog.engine.recorder import Recorder
+from autolog.engine.session import Session, current
 from autolog.pytorch import datasets, params, summary
 from autolog.pytorch.forwards import Forwards
 from autolog.pytorch.resume import CHECKPOINTS, checkpoint_folder, log_params
@@ -81,6 +82,8 @@ class Watcher(Idle):
 
     def on_train_start(self, trainer: Any, module: Any) -> None:
         """Write what is known before the first batch."""
+        if current.get() is None:  # in a process that the fit has started, all is part of the fit
+            current.set(Session("pytorch", self.options, None))
         if not trainer.is_global_zero:
             self.__class__ = Idle  # type: ignore[assignment]
             return
