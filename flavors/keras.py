@@ -258,8 +258,9 @@ def _saved(extras: package.Extras, model: Any, form: str, how: dict[str, Any]) -
                 how = {"verbose": False, **how} if _is_keras_3(keras) else how
             getattr(model, verb)(str(path), **how)
         except Exception as error:
+            reason = " ".join(str(error).strip().partition("\n\n")[0].split())
             raise MlflowException(
-                f"Keras cannot {verb} the {type(model).__name__}: {error}"
+                f"Keras cannot {verb} the {type(model).__name__}: {reason}"
             ) from error
         files = {
             file.relative_to(temporary).as_posix(): file.read_bytes()

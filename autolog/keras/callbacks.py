@@ -42,22 +42,20 @@ def _mixed(mixin: type, base: type) -> type:
     return type(mixin.__name__, (mixin, base), {"__module__": mixin.__module__})
 
 
-def add(call: Call, ours: list[Any]) -> None:
-    """Put callbacks of ours behind the user's, whose own list stays as it is."""
-    given = call.arguments["callbacks"]
-    if not ours:
-        return
+def add(call: Call, behind: list[Any], before: list[Any] | None = None) -> None:
+    """Put callbacks of ours around the user's, whose own list stays as it is."""
+    before, given = before or [], call.arguments["callbacks"]
     if _is_list_of_keras(given):
         whole = copy.copy(given)
-        whole.callbacks = [*given.callbacks, *ours]
-        for one in ours:
+        whole.callbacks = [*before, *given.callbacks, *behind]
+        for one in (*before, *behind):
             one.set_model(call.instance)
             one.set_params(given.params)
         call.replace("callbacks", whole)
-    elif given is None or isinstance(given, list | tuple):
-        call.replace("callbacks", [*(given or ()), *ours])
-    else:
-        call.replace("callbacks", [given, *ours])
+    elif before or behind:
+        listed = isinstance(given, list | tuple)
+        users = given if listed else [] if given is None else [given]
+        call.replace("callbacks", [*before, *users, *behind])
 
 
 def flat(given: Any) -> list[Any]:

@@ -43,6 +43,7 @@ class Curve:
         self._first = 0  # batches trained before this epoch
         self._rows: list[tuple[int, int, Mapping[str, Any]]] = []
         self._written = time.monotonic()
+        self.begun: tuple[int, Any] | None = None  # an epoch whose end others hear of first
         self._lock = Lock()
         self._is_over = False  # what is told now, by another thread, comes late
         self._guard = guarded("keras: metrics", lambda: run.name, run.silent)
@@ -71,6 +72,7 @@ class Curve:
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write one epoch: what the callbacks before this one made of its metrics."""
+        self.begun = None
         with self._guard:
             last = max((step for _, step, _ in self._rows), default=None)
             self.flush()
@@ -87,8 +89,10 @@ class Curve:
             self.run.log_metrics(metrics, self.step)
 
     def close(self) -> None:
-        """The training is over."""
+        """The training is over; a callback of the user's may have ended it, before this one's turn."""
         self._is_over = True
+        if self.begun is not None:
+            self.on_epoch_end(*self.begun)
         self.flush()
 
     def flush(self) -> None:
@@ -105,6 +109,25 @@ class Curve:
 
     def _implements_train_batch_hooks(self) -> bool:  # asked by Keras 2
         return self.interval is not None
+
+
+class Forerunner:
+    """Mixed in likewise; comes before the user's callbacks, and tells the curve of each epoch.
+
+    Args:
+        curve: comes behind them.
+    """
+
+    async_safe = True
+    _supports_tf_logs = True
+
+    def __init__(self, curve: Curve) -> None:
+        super().__init__()
+        self.curve = curve
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Keep hold of the metrics, which the user's callbacks may add to."""
+        self.curve.begun = epoch, logs
 
 
 def numbers(logs: Mapping[str, Any]) -> dict[str, float]:

@@ -10,7 +10,7 @@ from autolog.boosting.params import readable
 from autolog.engine.guard import guarded
 from autolog.keras import callbacks, data
 from autolog.keras.copies import of_this_process
-from autolog.keras.curve import Curve
+from autolog.keras.curve import Curve, Forerunner
 from autolog.sklearn.origins import ById
 from autolog.sklearn.params import is_search
 
@@ -120,7 +120,8 @@ class Fit:
                     self.run.log_inputs([dataset.described()])
         kind = callbacks.kind(self.model, Curve)
         self.curve = kind(self.run, options.log_every_epoch, options.log_every_n_steps)
-        callbacks.add(self.call, [*added, self.curve])
+        first = callbacks.kind(self.model, Forerunner)(self.curve)
+        callbacks.add(self.call, [*added, self.curve], before=[first])
 
     def finish(self) -> None:
         """The training is over, by whatever end: keep what it has left behind."""

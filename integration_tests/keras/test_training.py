@@ -348,8 +348,9 @@ def test_a_loss_that_is_no_number():
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
 def test_a_callback_that_raises(error):
     class Raise(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
+        def on_epoch_end(self, epoch, logs=None):
             if epoch == 2:
+                logs["seen"] = 1.0
                 raise error("enough")
 
     board = keras.callbacks.ModelCheckpoint("kept.weights.h5", save_weights_only=True)
@@ -358,8 +359,19 @@ def test_a_callback_that_raises(error):
     run = only_run()
     assert run.info.status == "FAILED"
     assert run.data.tags["autolog.error"] == f"{error.__name__}: enough"
-    assert len(values("loss")) == 2
+    assert [step for step, _ in curve("loss")] == [0, 1, 2]
+    assert curve("seen") == [(2, 1.0)]
     assert artifacts(run) >= {"checkpoints", "model_summary.txt"}
+
+
+def test_a_place_for_files_that_cannot_be_written(faults, own_place):
+    (own_place / "mlruns").write_text("not a folder")
+    kept = keras.callbacks.ModelCheckpoint("kept.weights.h5", save_weights_only=True)
+    history = classifier().fit(X, Y, epochs=2, verbose=0, callbacks=[kept])
+    run = only_run()
+    assert run.info.status == "FINISHED"
+    assert values("loss") == history.history["loss"]
+    faults.expect("artifact kept.weights.h5", "model_summary.txt")
 
 
 def test_an_interrupted_epoch_keeps_its_batches():
