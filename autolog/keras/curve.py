@@ -41,6 +41,7 @@ class Curve:
         self._at_once = 1  # batches that Keras tells in one
         self._batches = 0  # of this epoch
         self._first = 0  # batches trained before this epoch
+        self._told = -1  # the last step of which a batch told the metrics
         self._rows: list[tuple[int, int, Mapping[str, Any]]] = []
         self._written = time.monotonic()
         self.begun: tuple[int, Any] | None = None  # an epoch whose end others hear of first
@@ -64,6 +65,7 @@ class Curve:
             with self._lock:
                 self._batches = max(self._batches, int(batch) + 1)
                 if logs and step % self.interval < self._at_once:
+                    self._told = max(self._told, step)
                     self._rows.append((time.time_ns() // 1_000_000, step, logs))
                 is_recent = time.monotonic() < self._written + MOST_SECONDS
                 if len(self._rows) < MOST_ROWS and is_recent and not self._is_over:
@@ -74,7 +76,6 @@ class Curve:
         """Write one epoch: what the callbacks before this one made of its metrics."""
         self.begun = None
         with self._guard:
-            last = max((step for _, step, _ in self._rows), default=None)
             self.flush()
             self._first += self._batches
             self._batches = 0
@@ -84,7 +85,9 @@ class Curve:
                 metrics["validation_" + name.removeprefix("val_")] = metrics[name]
             if "learning_rate" not in metrics and (rate := _learning_rate(self.model)) is not None:
                 metrics["learning_rate"] = rate
-            if not self.epochs or last == self.step:  # batches tell the rest, or have just done so
+            if (
+                not self.epochs or self._told == self.step
+            ):  # batches tell the rest, or have just done so
                 metrics = {key: metrics[key] for key in metrics if key.startswith(BY_EPOCH)}
             self.run.log_metrics(metrics, self.step)
 
