@@ -27,7 +27,7 @@ WITHOUT_REQUIREMENTS = {"gluon": ["gluoncv==0.10.5.post0"]}
 # Frameworks that come with another one, in whose sessions they are tested.
 TESTED_WITH = {"keras": "tensorflow"}
 # Frameworks that are recorded by MLflow and by us, and compared.
-BESIDE_MLFLOW = "sklearn,xgboost,lightgbm,statsmodels,keras"
+BESIDE_MLFLOW = "sklearn,xgboost,lightgbm,statsmodels,keras,tensorflow"
 PACKAGES = ("core_client", "flavors", "autolog")
 
 nox.needs_version = ">=2024.10.9"

@@ -27,6 +27,7 @@ from core_client.run import ActiveRun
 
 INTERVAL = 5.0  # seconds between two looks into the files of a run
 AT_ONCE = 1000  # points
+MOST_RUNS = 20  # of one folder that are remembered, for what its writers put out late
 OF_KERAS = ("epoch_", "batch_", "evaluation_")  # its callback's; they are metrics already
 
 _guard = guarded("tensorflow: scalars of summaries")
@@ -78,11 +79,12 @@ class Journal:
         return any(whose is run for _, whose in self._runs)
 
     def is_over(self) -> bool:
-        """Whether nothing can be added any more."""
-        return self.run is None and not self.writers()
+        """Whether nothing can be added any more; not before there was a writer, or a run."""
+        was_used = bool(self._writers) or len(self._runs) > 1
+        return was_used and self.run is None and not self.writers()
 
     def flush(self) -> None:
-        """Have the writers put all they have into their files, as far as that is no step of a graph."""
+        """Have the writers put all they have into their files, where that is no step of a graph."""
         for writer in self.writers():
             if hasattr(writer, "add_event") or tf.executing_eagerly():
                 with contextlib.suppress(Exception):  # what fails there, the user's own flush tells
@@ -92,9 +94,10 @@ class Journal:
         """Give each run the points that are its own."""
         points: dict[ActiveRun, list[Point]] = {}
         for point in self.files.points():
-            run = next(run for since, run in reversed(self._runs) if since <= point.time)
+            run = next((run for since, run in reversed(self._runs) if since <= point.time), None)
             if run is not None and not point.tag.startswith(self.left_out):
                 points.setdefault(run, []).append(point)
+        del self._runs[:-MOST_RUNS]
         for run, some in points.items():
             log(run, self.files.folder, some)
 
