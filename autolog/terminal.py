@@ -19,6 +19,7 @@ from core_client.artifacts import Artifacts, open_artifacts
 from core_client.entities import FileInfo, Run, RunStatus
 from core_client.readable import printable
 from core_client.run import PARENT
+from core_client.settings import without_password
 
 if TYPE_CHECKING:
     from core_client.stores.base import Store
@@ -254,7 +255,7 @@ def show_run(
         "user": info.user_id,
         "source": data.tags.get("mlflow.source.name", ""),
         "git": f"{commit[:12]} {data.tags.get('mlflow.source.git.branch', '')}".strip(),
-        "artifacts": info.artifact_uri,
+        "artifacts": without_password(info.artifact_uri),
         "note": data.tags.get("mlflow.note.content", ""),
     }
     _section(terminal, "", {key: text for key, text in facts.items() if text})

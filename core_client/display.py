@@ -106,7 +106,7 @@ def experiment(one: Experiment) -> str:
     about = [
         f"experiment {_code(one.experiment_id)}",
         _text(readable.moment(one.creation_time)),
-        f"artifacts in {_code(one.artifact_location)}",
+        f"artifacts in {_code(settings.without_password(one.artifact_location))}",
     ]
     stage = "" if one.lifecycle_stage == "active" else _pill(one.lifecycle_stage, GREY)
     return _box(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -134,4 +135,6 @@ def _remote_of(git: Path) -> str:
         config.read(git / "config")
     except configparser.Error:
         return ""
-    return without_password(config.get('remote "origin"', "url", fallback=""))
+    url = config.get('remote "origin"', "url", fallback="")
+    # The user in such an address may be a token.
+    return without_password(re.sub(r"^(https?://)[^/]*@", r"\1", url))

@@ -176,3 +176,20 @@ def test_artifacts_stay_in_their_run(pair: list[str], path: str, own_place: Path
         result = piped("artifacts", *args)
         assert (result.exit_code, result.stdout) == (2, "")
         assert "is refused" in result.stderr
+
+
+def test_no_password_of_an_artifact_store_is_shown(own_place: Path) -> None:
+    place = "ftp://me:s3cret@127.0.0.1:1/x"
+    shown = [
+        *piped("experiments", "create", "e", "--artifact-location", place),
+        *piped("experiments"),
+        *piped("experiments", "--json"),
+    ]
+    (experiment,) = (one for one in autolog.search_experiments() if one.name == "e")
+    with autolog.start_run(experiment_id=experiment.experiment_id) as run:
+        autolog.log_metric("m", 1)
+    shown += [*piped("show", run.run_id), *piped("show", run.run_id, "--json")]
+    shown += [*piped("runs", "delete", run.run_id), *piped("gc"), experiment._repr_html_()]
+    text = " ".join(map(str, shown))
+    assert "s3cret" not in text
+    assert text.count("me:***@127.0.0.1:1") > 4

@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from core_client.entities import Run
+    from core_client.entities import Experiment, Run
 
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document, and nothing else."
@@ -31,9 +31,11 @@ def run_document(run: Run, experiments: Mapping[str, str]) -> dict[str, Any]:
 
     from core_client.events import writable
     from core_client.run import PARENT
+    from core_client.settings import without_password
 
     return {
         **msgspec.to_builtins(run.info),
+        "artifact_uri": without_password(run.info.artifact_uri),
         "experiment": experiments.get(run.info.experiment_id),
         "parent": run.data.tags.get(PARENT),
         "params": run.data.params,
@@ -41,3 +43,13 @@ def run_document(run: Run, experiments: Mapping[str, str]) -> dict[str, Any]:
         "tags": run.data.tags,
         "datasets": msgspec.to_builtins(run.inputs.dataset_inputs),
     }
+
+
+def experiment_document(experiment: Experiment) -> dict[str, Any]:
+    """An experiment as an object; times in ms since 1970."""
+    import msgspec
+
+    from core_client.settings import without_password
+
+    place = without_password(experiment.artifact_location)
+    return {**msgspec.to_builtins(experiment), "artifact_location": place}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from autolog.commands.document import as_json, print_json
+from autolog.commands.document import as_json, experiment_document, print_json
 from autolog.commands.naming import (
     ListedByDefault,
     find_experiment,
@@ -35,19 +35,25 @@ def list_experiments(tracking_uri: str | None, deleted: bool, as_json: bool) -> 
     from autolog.terminal import Terminal
     from core_client.entities import ViewType
     from core_client.fluent.experiments import pages
+    from core_client.settings import without_password
 
     client = open_client(tracking_uri)
     view = ViewType.DELETED_ONLY if deleted else ViewType.ACTIVE_ONLY
     found = list(pages(client.search_experiments, view))
     if as_json:
-        print_json(found)
+        print_json([experiment_document(one) for one in found])
         return
     if not found:
         click.echo("No experiments.", err=True)
         return
     terminal = Terminal()
     rows = [
-        (one.name, one.experiment_id, terminal.moment(one.last_update_time), one.artifact_location)
+        (
+            one.name,
+            one.experiment_id,
+            terminal.moment(one.last_update_time),
+            without_password(one.artifact_location),
+        )
         for one in found
     ]
     terminal.print(terminal.table(("name", "id", "changed", "artifacts"), rows))
@@ -113,11 +119,12 @@ def restore(tracking_uri: str | None, as_json: bool, experiment: str) -> None:
 def _tell(client: Client, experiment_id: str, verb: str, as_json: bool) -> None:
     """What became of it, as the store has it now."""
     from autolog.terminal import Terminal
+    from core_client.settings import without_password
 
     one = client.get_experiment(experiment_id)
     if as_json:
-        print_json(one)
+        print_json(experiment_document(one))
         return
     terminal = Terminal()
     terminal.heading(f"{verb} {one.name}")
-    terminal.line(f"id {one.experiment_id}, artifacts in {one.artifact_location}")
+    terminal.line(f"id {one.experiment_id}, artifacts in {without_password(one.artifact_location)}")

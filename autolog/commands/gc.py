@@ -76,13 +76,14 @@ def _remove_files(client: Client, run: Run) -> str:
     """
     from core_client.artifacts import local_root
     from core_client.exceptions import MlflowException
+    from core_client.settings import without_password
 
     info = run.info
     try:
         home = client.get_experiment(info.experiment_id).artifact_location.rstrip("/")
         inner = info.artifact_uri.removeprefix(home).strip("/").split("/")
         if not info.artifact_uri.startswith(f"{home}/") or inner != [info.run_id, "artifacts"]:
-            return f"its files lie outside of its experiment's folder, in '{info.artifact_uri}'."
+            return f"its files lie outside of its experiment's folder, in '{without_password(info.artifact_uri)}'."
         client.artifacts(info.run_id).delete()
         with contextlib.suppress(OSError, MlflowException):  # in use, or no folder of this machine
             local_root(info.artifact_uri).parent.rmdir()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import click
 
 from autolog.commands.document import as_json, print_json
 from autolog.commands.naming import open_client, tracking_uri
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 
 @click.group()
@@ -40,11 +44,14 @@ def upgrade(tracking_uri: str | None, as_json: bool) -> None:
             "read and write the database as it is; only newer features of MLflow need this."
         )
     client.flush()
-    before = _revision(uri)
     from mlflow.db import commands
 
-    commands.main(["upgrade", uri], standalone_mode=False)
-    after = _revision(uri)
+    from core_client.stores.sql.dialects import database_url
+
+    url = database_url(uri)  # with the driver that is installed
+    before = _revision(url)
+    commands.main(["upgrade", url.render_as_string(hide_password=False)], standalone_mode=False)
+    after = _revision(url)
     if as_json:
         print_json({"before": before, "after": after})
         return
@@ -53,7 +60,7 @@ def upgrade(tracking_uri: str | None, as_json: bool) -> None:
     terminal.line(f"schema {after}" if before == after else f"from schema {before} to {after}")
 
 
-def _revision(uri: str) -> str | None:
+def _revision(uri: URL) -> str | None:
     from sqlalchemy import create_engine, select
 
     from core_client.stores.sql.schema import alembic_version

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
+import re
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -14,6 +18,7 @@ from core_client import fluent
 from core_client.client import Client
 from core_client.entities import Dataset, DatasetInput, Metric, Param, RunTag, ViewType
 from core_client.exceptions import MlflowException
+from tests.project import ROOT
 
 
 def test_a_run_holds_what_was_logged() -> None:
@@ -291,3 +296,37 @@ def test_search_gives_a_dataframe_with_mlflows_columns() -> None:
     assert (row["run_id"], row["params.p"], row["metrics.m"]) == (run.run_id, "1", 0.5)
     assert str(frame["start_time"].dt.tz) == "UTC"
     assert fluent.search_runs("0", "metrics.m > 1").empty
+
+
+@pytest.mark.parametrize(
+    ("remote", "kept"),
+    [
+        ("https://t0ken@host/team/code.git", "https://host/team/code.git"),
+        ("https://mia:t0ken@host/team/code.git", "https://host/team/code.git"),
+        ("git@host:team/code.git", "git@host:team/code.git"),
+    ],
+)
+def test_a_run_knows_its_commit_but_no_credentials_of_the_repository(
+    tmp_path: Path, remote: str, kept: str
+) -> None:
+    folder = tmp_path / "code"
+    for command in (
+        ["init", "-q", "-b", "trunk", str(folder)],
+        ["-C", str(folder), "remote", "add", "origin", remote],
+        ["-C", str(folder), "-c", "user.name=m", "-c", "user.email=m@x", "commit", "-qm", "x",
+         "--allow-empty"],
+    ):  # fmt: skip
+        subprocess.run(["git", *command], check=True)
+    (folder / "train.py").write_text(
+        "from core_client import fluent\nwith fluent.start_run(): pass"
+    )
+    subprocess.run(
+        [sys.executable, str(folder / "train.py")],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    (run,) = Client().search_runs(["0"])
+    assert run.data.tags["mlflow.source.git.repoURL"] == kept
+    assert run.data.tags["mlflow.source.git.branch"] == "trunk"
+    assert re.fullmatch("[0-9a-f]{40}", run.data.tags["mlflow.source.git.commit"])
+    assert "t0ken" not in str(run)
