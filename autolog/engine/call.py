@@ -10,7 +10,7 @@ from autolog.engine.session import Session, current, excluded, silent_process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Mapping
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from types import FrameType
     from typing import Any
 
@@ -185,13 +185,16 @@ class Recording(Declared):
 
     Args:
         handler: the generator function that was decorated.
-        part_of, nested: as for `on`.
+        part_of, nested, lent_to: as for `on`.
         hook: as for `Hook`.
     """
 
-    def __init__(self, handler: Handler, part_of: Handler | None, nested: bool, *hook: Any) -> None:
+    def __init__(
+        self, handler: Handler, part_of: Handler | None, nested: bool, lent_to: Sequence[str],
+        *hook: Any,
+    ) -> None:  # fmt: skip
         super().__init__(handler, *hook)
-        self.part_of, self.nested = part_of, nested
+        self.part_of, self.nested, self.lent_to = part_of, nested, tuple(lent_to)
 
     @unseen
     def intercept(

@@ -28,6 +28,7 @@ class Declared(Hook):
     """
 
     framework: Framework
+    lent_to: tuple[str, ...] = ()  # other frameworks that need it too
 
     def __init__(self, handler: Callable[..., Any], *hook: Any) -> None:
         super().__init__(*hook)

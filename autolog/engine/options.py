@@ -80,13 +80,16 @@ class Framework:
         is_on = chosen is not None and not chosen.get("disable")
         is_on = is_on and os.environ.get("AUTOLOG_MODE") != "disabled"
         self.options = Options(chosen) if chosen is not None and is_on else None
-        hooks = [one for one in _declared if self.holds(one)]
+        hooks = [one for one in _declared if self.holds(one) or self.name in one.lent_to]
+        lent = [one for one in hooks if one.lent_to]
+        hooks = [one for one in hooks if not one.lent_to]
         for one in hooks:
             one.framework = self
         if self.options is None or (self.loaded() and not self.admitted()):
             hook.remove(hooks)
         else:
             hook.install(hooks)
+        _lend(lent)
 
     def loaded(self) -> bool:
         """Whether the framework itself is imported."""
@@ -126,6 +129,7 @@ def on(
     subclasses: bool = False,
     part_of: Handler | None = None,
     nested: bool = False,
+    lent_to: Sequence[str] = (),
 ) -> Callable[[H], H]:
     """Record the calls of one function or method with the decorated handler.
 
@@ -141,10 +145,12 @@ def on(
             a part of its work: such a call is recorded too. Other calls that a recorded call of
             the same framework makes are not.
         nested: such other calls too, whichever recorded call makes them.
+        lent_to: frameworks that need the hook too: the first of them that is on has it while this
+            one is off.
     """
 
     def declare(handler: H) -> H:
-        _declare(Recording(handler, part_of, nested, module, path, also, subclasses))
+        _declare(Recording(handler, part_of, nested, lent_to, module, path, also, subclasses))
         return handler
 
     return declare
@@ -285,6 +291,21 @@ def third_party() -> Iterator[tuple[str, str]]:
 
     for entry in entry_points(group=GROUP):
         yield entry.name, entry.value
+
+
+def _lend(hooks: Sequence[Declared]) -> None:
+    """Give hooks that several frameworks need to the first of these that is on."""
+    used: list[Declared] = []
+    unused: list[Declared] = []
+    for one in hooks:
+        owners = [framework for framework in frameworks.values() if framework.holds(one)]
+        owners += [frameworks[name] for name in one.lent_to if name in frameworks]
+        user = next((owner for owner in owners if owner.options is not None), None)
+        if user is not None:
+            one.framework = user
+        (unused if user is None else used).append(one)
+    hook.remove(unused)
+    hook.install(used)
 
 
 def _share_with_third_parties() -> None:

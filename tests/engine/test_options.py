@@ -260,3 +260,45 @@ def test_the_table_knows_what_is_not_installed(toy: Toy) -> None:
     install(toy)
     next(toy.folder.glob("toylib-*.dist-info")).rename(toy.folder / "gone")
     assert row() == ("toy", "-", ">=2,<4", "off: not installed")
+
+
+def test_a_hook_that_is_lent_records_once_for_whoever_is_on(toy: Toy) -> None:
+    """Of three frameworks that need one hook, the owner has it, else the first that is on."""
+    for name in ("one", "two"):
+        toy.write(
+            f"{name}_autolog",
+            f"from autolog.engine import configure\ndef autolog(disable=False):\n"
+            f"    configure('{name}', locals())\n",
+        )
+    toy.write(
+        "owner_autolog",
+        """
+        from autolog.engine import configure, on
+        seen = []
+        def autolog(disable=False, depth=1):
+            configure("owner", locals())
+        @on("toylib.training", "train", also=("toylib",), lent_to=("one", "two"))
+        def train(call):
+            seen.append(call.options.get("depth"))
+            yield
+        """,
+    )
+    owner, one, two = (toy.load(f"{name}_autolog") for name in ("owner", "one", "two"))
+    toylib = toy.load("toylib")
+
+    def found() -> list[int | None]:
+        owner.seen.clear()
+        toylib.train({})
+        return list(owner.seen)
+
+    assert found() == []
+    two.autolog()
+    assert found() == [None]
+    one.autolog()
+    owner.autolog()
+    assert found() == [1]
+    owner.autolog(disable=True)
+    one.autolog(disable=True)
+    assert found() == [None]
+    two.autolog(disable=True)
+    assert found() == []
