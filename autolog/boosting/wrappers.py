@@ -50,7 +50,7 @@ class Fit:
                 self.run.log_inputs([describe(indexable(X), y, name=name, context=context)])
 
     def after(self, **how: Any) -> None:
-        """The model.
+        """The model, and from now on the metrics of what it predicts.
 
         Args:
             how: further arguments for the flavor's `log_model`.
@@ -72,6 +72,7 @@ class Fit:
                 **how,
             )
             self.run.register_model(options.registered_model_name)
+        sources.register(self.estimator, self.run, type(self.estimator).__name__, self.X, self.name)
 
     def _part(self, what: str) -> guarded:
         return guarded(f"{self.framework}: {what}", lambda: self.run.name, self.run.silent)

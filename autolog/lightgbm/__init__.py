@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autolog.engine import configure
 from autolog.lightgbm import training  # noqa: F401  # declare the hooks
+from autolog.sklearn import post_training  # noqa: F401  # declare the hooks that it lends
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -34,6 +34,8 @@ METRICS = (
 PREDICTIONS = (
     "predict", "predict_proba", "predict_log_proba", "decision_function", "transform",
 )  # fmt: skip
+# Their wrappers are estimators of scikit-learn, whose metrics are asked for by its functions.
+BOOSTING = ("lightgbm", "xgboost")
 MOST_EVALUATION_SETS = 100  # that one model's run lists
 
 
@@ -45,25 +47,25 @@ def predict(call: Call) -> Generator[None, Any, None]:
     # What the record of a fit asks of its estimator is no prediction of the user's.
     ours = call.outer is not None and call.outer.instance is call.instance
     result = yield
-    if trained is not None and not ours and call.options.log_post_training_metrics:
+    if trained is not None and not ours and _wanted(call):
         data = next(iter(call.arguments.values()))
         origins.remember(result, trained, _dataset(call, trained, data), data)
 
 
-@on("sklearn.base", "BaseEstimator.score", subclasses=True)
+@on("sklearn.base", "BaseEstimator.score", subclasses=True, lent_to=BOOSTING)
 def score(call: Call) -> Generator[None, Any, None]:
     """Record the score of a recorded model."""
     from autolog.sklearn import origins
 
     trained = origins.trained(call.instance)
     value = yield
-    if trained is not None and call.options.log_post_training_metrics:
+    if trained is not None and _wanted(call):
         dataset = _dataset(call, trained, next(iter(call.arguments.values())))
         metric = f"{trained.name}_score"
         _log(trained, metric, dataset, value, f"{trained.name}.score", call.arguments, call.caller)
 
 
-@on("sklearn.metrics._scorer", "_BaseScorer.__call__", subclasses=True)
+@on("sklearn.metrics._scorer", "_BaseScorer.__call__", subclasses=True, lent_to=BOOSTING)
 def scorer(call: Call) -> Generator[None, Any, None]:
     """Record what a scorer measured on a recorded model, under its metric's name and sign."""
     from autolog.sklearn import origins
@@ -71,7 +73,7 @@ def scorer(call: Call) -> Generator[None, Any, None]:
     value = yield
     given = dict(call.arguments)
     trained = origins.trained(given.get("estimator"))
-    if trained is not None and call.options.log_post_training_metrics:
+    if trained is not None and _wanted(call):
         metric = call.instance._score_func.__name__
         dataset = _dataset(call, trained, given["X"])
         _log(trained, metric, dataset, call.instance._sign * value, metric, given, call.caller)
@@ -82,7 +84,7 @@ def metric(call: Call) -> Generator[None, Any, None]:
     from autolog.sklearn import origins
 
     value = yield
-    if not call.options.log_post_training_metrics:
+    if not _wanted(call):
         return
     given = call.arguments
     found = next(filter(None, map(origins.origin, given.values())), None)
@@ -92,9 +94,14 @@ def metric(call: Call) -> Generator[None, Any, None]:
 
 
 for name in PREDICTIONS:
-    on("sklearn.base", f"BaseEstimator.{name}", subclasses=True)(predict)
+    on("sklearn.base", f"BaseEstimator.{name}", subclasses=True, lent_to=BOOSTING)(predict)
 for name in METRICS:
-    on("sklearn.metrics", name, also=("sklearn.metrics",))(metric)  # not every version has all
+    # Not every version has all.
+    on("sklearn.metrics", name, also=("sklearn.metrics",), lent_to=BOOSTING)(metric)
+
+
+def _wanted(call: Call) -> bool:
+    return call.options.get("log_post_training_metrics") is not False
 
 
 def _dataset(call: Call, trained: Trained, data: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autolog.engine import configure
+from autolog.sklearn import post_training  # noqa: F401  # declare the hooks that it lends
 from autolog.xgboost import training  # noqa: F401  # declare the hooks
 
 TYPE_CHECKING = False

@@ -272,8 +272,10 @@ def test_ranking_with_groups():
     assert set(only_run().data.metrics) == {"t-ndcg_at_2", "t-ndcg_at_4"}
 
 
-def test_metrics_after_training():
-    autolog.autolog()
+@pytest.mark.parametrize("alone", [False, True])
+def test_metrics_after_training(alone):
+    if not alone:
+        autolog.autolog()
     booster = lgb.train(PARAMS, datasets()[0], 3)
     X_valid = X[VALID]
     value = sklearn_metrics.roc_auc_score(Y[VALID], booster.predict(X_valid))

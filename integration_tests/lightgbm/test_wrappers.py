@@ -278,14 +278,20 @@ def test_kinds_of_data(switched_on):
         assert "model/MLmodel" in artifacts(run, "model")
 
 
-def test_metrics_after_training():
-    autolog.autolog()
+def test_metrics_after_training(switched_on):
     model = classifier().fit(X, Y)
+    X_test, y_test = X[200:], Y[200:]
     value = metrics.accuracy_score(Y, model.predict(X))
+    area = metrics.roc_auc_score(y_test, model.predict_proba(X_test)[:, 1])
+    score = model.score(X_test, y_test)
     run = only_run()
-    assert run.data.metrics["accuracy_score_X"] == value
-    names = {i.dataset.name for i in run.inputs.dataset_inputs}
-    assert names == {"X"}
+    assert run.data.metrics.items() >= {
+        "accuracy_score_X": value, "roc_auc_score_X_test": area, "LGBMClassifier_score_X_test": score,
+    }.items()  # fmt: skip
+    assert not any("-2" in key for key in run.data.metrics)
+    assert "metric_info.json" in artifacts(run)
+    inputs = {(i.dataset.name, i.tags[0].value) for i in run.inputs.dataset_inputs}
+    assert inputs >= {("X", "train"), ("X_test", "eval")}
 
 
 def test_a_fit_that_fails(switched_on):

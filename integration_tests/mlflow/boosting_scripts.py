@@ -1,4 +1,7 @@
-"""Trainings of boosted trees as users write them, run under MLflow and under autolog."""
+"""Trainings of boosted trees as users write them, run under MLflow, under autolog, and bare.
+
+Each gives back its model, what to predict for, and how it was evaluated.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 import xgboost as xgb
+from sklearn import metrics
 
 _random = np.random.RandomState(0)
 X = _random.rand(200, 4)
@@ -19,33 +23,38 @@ QUIET = {"objective": "binary", "metric": ["auc", "binary_logloss"], "verbose": 
 
 
 def xgb_keywords():
-    dtrain, valid = xgb.DMatrix(X[:150], Y[:150]), xgb.DMatrix(X[150:], Y[150:])
-    xgb.train(
-        params=BINARY, dtrain=dtrain, num_boost_round=5,
+    dtrain, valid, found = xgb.DMatrix(X[:150], Y[:150]), xgb.DMatrix(X[150:], Y[150:]), {}
+    booster = xgb.train(
+        params=BINARY, dtrain=dtrain, num_boost_round=5, evals_result=found,
         evals=[(dtrain, "train"), (valid, "valid")], verbose_eval=False,
     )  # fmt: skip
+    return booster, valid, found
 
 
 def xgb_positions():
     data = xgb.DMatrix(FRAME, Y)
-    xgb.train(BINARY, data, 4, evals=[(data, "d")], verbose_eval=False)
+    return xgb.train(BINARY, data, 4, evals=[(data, "d")], verbose_eval=False), data, None
 
 
 def xgb_early_stopping():
     dtrain, valid = xgb.DMatrix(X[:150], TARGET[:150]), xgb.DMatrix(X[150:], TARGET[150:])
-    xgb.train(
+    found = {}
+    booster = xgb.train(
         {"eval_metric": ["rmse", "mae"]}, dtrain, 60, evals=[(valid, "valid")],
-        early_stopping_rounds=3, verbose_eval=False,
+        early_stopping_rounds=3, verbose_eval=False, evals_result=found,
     )  # fmt: skip
+    return booster, valid, found
 
 
 def xgb_ranking():
     data = xgb.DMatrix(X, CLASSES)
     data.set_group([100, 100])
-    xgb.train(
+    found = {}
+    booster = xgb.train(
         {"objective": "rank:ndcg", "eval_metric": "ndcg@3"}, data, 3, evals=[(data, "t")],
-        verbose_eval=False,
+        verbose_eval=False, evals_result=found,
     )  # fmt: skip
+    return booster, data, found
 
 
 def xgb_own_objective_and_metric():
@@ -56,60 +65,67 @@ def xgb_own_objective_and_metric():
         return "worst", float(np.abs(predicted - data.get_label()).max())
 
     data = xgb.DMatrix(X, TARGET)
-    xgb.train({}, data, 3, evals=[(data, "d")], obj=squares, custom_metric=worst)
+    booster = xgb.train({}, data, 3, evals=[(data, "d")], obj=squares, custom_metric=worst)
+    return booster, data, None
 
 
 def xgb_sparse():
     data = xgb.DMatrix(scipy.sparse.csr_matrix(X), Y)
-    xgb.train(BINARY, data, 3, evals=[(data, "d")], verbose_eval=False)
+    return xgb.train(BINARY, data, 3, evals=[(data, "d")], verbose_eval=False), data, None
 
 
 def xgb_classifier():
     model = xgb.XGBClassifier(n_estimators=4, max_depth=2, eval_metric="logloss")
     model.fit(X[:150], Y[:150], eval_set=[(X[150:], Y[150:])], verbose=False)
+    return model, X, model.evals_result()
 
 
 def xgb_regressor_with_early_stopping():
     model = xgb.XGBRegressor(n_estimators=60, early_stopping_rounds=3)
     model.fit(FRAME[:150], TARGET[:150], eval_set=[(FRAME[150:], TARGET[150:])], verbose=False)
+    return model, FRAME, model.evals_result()
 
 
 def xgb_several_classes():
-    xgb.XGBClassifier(n_estimators=3).fit(X, CLASSES)
+    return xgb.XGBClassifier(n_estimators=3).fit(X, CLASSES), X, None
 
 
 def lgb_keywords():
     dtrain = lgb.Dataset(X[:150], Y[:150])
     valid = lgb.Dataset(X[150:], Y[150:], reference=dtrain)
-    lgb.train(
+    found = {}
+    booster = lgb.train(
         params=QUIET, train_set=dtrain, num_boost_round=5, valid_sets=[dtrain, valid],
-        valid_names=["train", "valid"],
+        valid_names=["train", "valid"], callbacks=[lgb.record_evaluation(found)],
     )  # fmt: skip
+    return booster, X, found
 
 
 def lgb_positions():
     dtrain = lgb.Dataset(FRAME, Y)
-    lgb.train(QUIET, dtrain, 4)
+    return lgb.train(QUIET, dtrain, 4), FRAME, None
 
 
 def lgb_early_stopping():
     dtrain = lgb.Dataset(X[:150], TARGET[:150])
     valid = lgb.Dataset(X[150:], TARGET[150:], reference=dtrain)
-    lgb.train(
+    booster = lgb.train(
         {"metric": ["l1", "l2"], "verbose": -1}, dtrain, 60, valid_sets=[valid],
         callbacks=[lgb.early_stopping(3, verbose=False)],
     )  # fmt: skip
+    return booster, X, booster.best_score
 
 
 def lgb_ranking():
     data = lgb.Dataset(X, CLASSES, group=[100, 100])
     params = {"objective": "lambdarank", "metric": "ndcg", "eval_at": [3], "verbose": -1}
-    lgb.train(params, data, 3, valid_sets=[data], valid_names=["t"])
+    return lgb.train(params, data, 3, valid_sets=[data], valid_names=["t"]), X, None
 
 
 def lgb_classifier():
     model = lgb.LGBMClassifier(n_estimators=4, num_leaves=5, verbose=-1)
     model.fit(X[:150], Y[:150], eval_set=[(X[150:], Y[150:])], eval_metric="auc")
+    return model, X, model.evals_result_
 
 
 def lgb_regressor_with_early_stopping():
@@ -118,6 +134,23 @@ def lgb_regressor_with_early_stopping():
         FRAME[:150], TARGET[:150], eval_set=[(FRAME[150:], TARGET[150:])],
         callbacks=[lgb.early_stopping(3, verbose=False)],
     )  # fmt: skip
+    return model, FRAME, model.evals_result_
+
+
+def metrics_after_training(model):
+    model.fit(X[:150], Y[:150])
+    X_test, y_test = X[150:], Y[150:]
+    area = metrics.roc_auc_score(y_test, model.predict_proba(X_test)[:, 1])
+    accuracy = metrics.accuracy_score(y_test, model.predict(X_test))
+    return model, X, (area, accuracy, model.score(X_test, y_test))
+
+
+def xgb_metrics_after_training():
+    return metrics_after_training(xgb.XGBClassifier(n_estimators=3))
+
+
+def lgb_metrics_after_training():
+    return metrics_after_training(lgb.LGBMClassifier(n_estimators=3, verbose=-1))
 
 
 SCRIPTS = {
@@ -127,34 +160,51 @@ SCRIPTS = {
         xgb_own_objective_and_metric, xgb_sparse, xgb_classifier,
         xgb_regressor_with_early_stopping, xgb_several_classes, lgb_keywords, lgb_positions,
         lgb_early_stopping, lgb_ranking, lgb_classifier, lgb_regressor_with_early_stopping,
+        xgb_metrics_after_training, lgb_metrics_after_training,
     )
 }  # fmt: skip
 
 
-if __name__ == "__main__":  # mlflow or autolog, then the file for what it recorded
+def fingerprint(model, rows, evaluation):
+    """The bytes of the model as they are saved, its predictions, and its evaluation."""
+    booster = getattr(model, "booster_", None) or (
+        model.get_booster() if hasattr(model, "get_booster") else model
+    )
+    is_xgboost = isinstance(booster, xgb.Booster)
+    saved = booster.save_raw("ubj") if is_xgboost else booster.model_to_string().encode()
+    return [saved.hex(), np.asarray(model.predict(rows)).tobytes().hex(), repr(evaluation)]
+
+
+if __name__ == "__main__":  # mlflow, autolog or nothing, then the file for what it recorded
     import importlib
     import json
     import sys
 
-    tracker = importlib.import_module(sys.argv[1])
-    for library in (tracker.xgboost, tracker.lightgbm):
-        library.autolog(log_models="models" in sys.argv)
-    for name, script in SCRIPTS.items():
-        tracker.set_experiment(name)
-        script()
-    client, record = tracker.MlflowClient(), {}
-    for name in SCRIPTS:
-        (run,) = tracker.search_runs(experiment_names=[name], output_format="list")
-        record[name] = {
-            "status": run.info.status,
-            "params": run.data.params,
-            "curves": {
-                key: [(p.step, p.value) for p in client.get_metric_history(run.info.run_id, key)]
-                for key in run.data.metrics
-            },
-            "autologging": run.data.tags["mlflow.autologging"],
-            "artifacts": [file.path for file in client.list_artifacts(run.info.run_id)],
-            "contexts": [given.tags[0].value for given in run.inputs.dataset_inputs],
-        }
+    if sys.argv[1] == "nothing":
+        record = {name: {"result": fingerprint(*script())} for name, script in SCRIPTS.items()}
+    else:
+        tracker = importlib.import_module(sys.argv[1])
+        for library in (tracker.xgboost, tracker.lightgbm):
+            library.autolog(log_models="models" in sys.argv)
+        results = {}
+        for name, script in SCRIPTS.items():
+            tracker.set_experiment(name)
+            results[name] = fingerprint(*script())
+        client, record = tracker.MlflowClient(), {}
+        for name in SCRIPTS:
+            (run,) = tracker.search_runs(experiment_names=[name], output_format="list")
+            history = client.get_metric_history
+            record[name] = {
+                "status": run.info.status,
+                "params": run.data.params,
+                "curves": {
+                    key: [(p.step, p.value) for p in history(run.info.run_id, key)]
+                    for key in run.data.metrics
+                },
+                "autologging": run.data.tags["mlflow.autologging"],
+                "artifacts": [file.path for file in client.list_artifacts(run.info.run_id)],
+                "contexts": [given.tags[0].value for given in run.inputs.dataset_inputs],
+                "result": results[name],
+            }
     with open(sys.argv[2], "w") as file:
         json.dump(record, file)

@@ -18,9 +18,9 @@ SCRIPT = Path(__file__).with_name("boosting_scripts.py")
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
-    """What MLflow recorded, and what autolog did."""
+    """What MLflow recorded, what autolog did, and what the trainings give with neither."""
     found = []
-    for tracker in ("mlflow", "autolog"):
+    for tracker in ("mlflow", "autolog", "nothing"):
         folder = tmp_path_factory.mktemp(tracker)
         subprocess.run(
             [sys.executable, "-W", "ignore", SCRIPT, tracker, folder / "record.json"],
@@ -39,7 +39,7 @@ def records(tmp_path_factory):
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_all_that_mlflow_records(records, script):
-    theirs, ours = (record[script] for record in records)
+    theirs, ours, _ = (record[script] for record in records)
     assert ours["status"] == theirs["status"] == "FINISHED"
     assert ours["autologging"] == theirs["autologging"]
     for key, value in theirs["params"].items():
@@ -50,6 +50,12 @@ def test_all_that_mlflow_records(records, script):
     assert set(ours["artifacts"]) >= set(theirs["artifacts"])
     for context in ("train", "eval"):
         assert ours["contexts"].count(context) >= theirs["contexts"].count(context)
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_models_predictions_and_evaluations_are_the_same_bit_by_bit(records, script):
+    _, ours, bare = (record[script] for record in records)
+    assert ours["result"] == bare["result"]
 
 
 LOADING = """

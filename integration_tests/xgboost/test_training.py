@@ -317,8 +317,10 @@ def test_importances_of_a_linear_booster_and_of_none():
     assert "feature_importance_weight.json" in artifacts(runs()[-1])
 
 
-def test_metrics_after_training():
-    autolog.autolog()
+@pytest.mark.parametrize("alone", [False, True])
+def test_metrics_after_training(alone):
+    if not alone:
+        autolog.autolog()
     dtrain, valid = matrices()
     booster = xgb.train(PARAMS, dtrain, 3)
     probabilities = booster.predict(valid)
