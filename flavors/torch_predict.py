@@ -53,7 +53,8 @@ class evaluating:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        self.training = [one for one in model.modules() if one.training]
+        modules = [] if type(model).__module__.startswith("torch.fx.") else model.modules()
+        self.training = [one for one in modules if one.training]  # a program has one mode only
 
     def __enter__(self) -> None:
         if self.training:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from autolog.engine.guard import guarded
 from autolog.pytorch import datasets, resume, values
-from autolog.pytorch.watcher import Watcher, changed, early_stopping, is_whole
+from autolog.pytorch.watcher import Idle, Watcher, changed, early_stopping, is_whole
 from autolog.sklearn.names import variable
 from autolog.sklearn.origins import ById
 from core_client.run import now
@@ -51,14 +51,14 @@ class Fit:
     def watched(self) -> Iterator[None]:
         """Have Lightning tell us of the training. The list of callbacks is the user's."""
         trainer, callbacks = self.trainer, self.trainer.callbacks
-        ours = trainer.callbacks = [*callbacks, self.watcher]
+        ours = trainer.callbacks = self.watcher.among(callbacks)
         try:
             yield
         finally:
             if trainer.callbacks is ours:
                 trainer.callbacks = callbacks
             else:  # the module has brought some of its own
-                trainer.callbacks = [one for one in trainer.callbacks if one is not self.watcher]
+                trainer.callbacks = [x for x in trainer.callbacks if not isinstance(x, Idle)]
 
     def after(self) -> None:
         """Keep the best checkpoint of a training that may have stopped early, and the model."""

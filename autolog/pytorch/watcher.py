@@ -75,10 +75,12 @@ class Watcher(Idle):
         self._completed = 0  # batches before that one
         self._epoch_over, self._epoch = False, 0
 
+    def among(self, callbacks: list[Any]) -> list[Any]:
+        """These callbacks with ours before and after them."""
+        return [Early(self), *callbacks, self]
+
     def __reduce__(self) -> tuple[Any, ...]:
-        if get_spawning_popen() is None:  # a trainer that is copied, or written to a file
-            return Idle, ()
-        return Watcher, (self.run, self.options, self.names, self.resumed)
+        return _elsewhere(Watcher, self.run, self.options, self.names, self.resumed)
 
     def on_train_start(self, trainer: Any, module: Any) -> None:
         """Write what is known before the first batch."""
@@ -102,21 +104,6 @@ class Watcher(Idle):
             with self._guarded("signature"):
                 self.forwards = Forwards(module)
 
-    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
-        """Write what the step before this batch gave: by now Lightning has worked it out."""
-        if not self._has_data:
-            self._has_data = True
-            if self.options.log_datasets:
-                self._log_datasets(trainer, batch)
-        self._after_step(trainer)
-        self._in_epoch, self._completed = True, _completed(trainer)
-        if not (self._every or self._by_batches):
-            self.__dict__["on_train_batch_start"] = None  # there is no need of further calls
-
-    def on_train_epoch_start(self, trainer: Any, module: Any) -> None:
-        """Write the metrics of the last epoch."""
-        self._after_epoch(trainer)
-
     def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
         """Save a checkpoint if one is due; the epoch's metrics are not all worked out yet."""
         self._after_step(trainer)
@@ -132,11 +119,6 @@ class Watcher(Idle):
                 self.run.silent,
             )
 
-    def on_validation_start(self, trainer: Any, module: Any) -> None:
-        """Remember what there was before, to know what it gave."""
-        with self._guarded("metrics"):
-            self._before = dict(_known(trainer))
-
     def on_validation_end(self, trainer: Any, module: Any) -> None:
         """Note what is of validation; write it by step, too, if there are several in an epoch."""
         if trainer.sanity_checking:
@@ -151,7 +133,7 @@ class Watcher(Idle):
 
     def on_train_end(self, trainer: Any, module: Any) -> None:
         """Write the last epoch, and where the training was stopped early."""
-        self._after_epoch(trainer)
+        self.after_epoch(trainer)
         with self._guarded("early stopping"):
             for number, one in enumerate(early_stopping(trainer), 1):
                 values = _stopped(one)
@@ -165,6 +147,21 @@ class Watcher(Idle):
             if self._completed != _completed(trainer):  # it was not the batch itself that failed
                 self._after_step(trainer)
         self._stop()
+
+    def before_validation(self, trainer: Any) -> None:
+        """Remember what there was before, to know what it gave."""
+        with self._guarded("metrics"):
+            self._before = dict(_known(trainer))
+
+    def before_batch(self, trainer: Any, batch: Any) -> bool:
+        """Write what the step before this batch gave. False if there is no need of more calls."""
+        if not self._has_data:
+            self._has_data = True
+            if self.options.log_datasets:
+                self._log_datasets(trainer, batch)
+        self._after_step(trainer)
+        self._in_epoch, self._completed = True, _completed(trainer)
+        return bool(self._every or self._by_batches)
 
     def _after_step(self, trainer: Any) -> None:
         """The batch is over, and all that it gave has been worked out by Lightning."""
@@ -191,7 +188,7 @@ class Watcher(Idle):
         step: int = trainer.global_step // max(1, len(trainer.optimizers))
         return (step + 1) % self._every == 0
 
-    def _after_epoch(self, trainer: Any) -> None:
+    def after_epoch(self, trainer: Any) -> None:
         """Lightning has worked out the metrics of the epoch in all processes."""
         if not self._epoch_over:
             return
@@ -238,6 +235,37 @@ class Watcher(Idle):
         return guarded(f"pytorch: {what}", lambda: self.run.name, self.run.silent)
 
 
+class Early(Idle):
+    """The part of a watcher that comes before the user's callbacks, which may add metrics.
+
+    Args:
+        watcher: the other part.
+    """
+
+    state_key = "autolog-early"
+
+    def __init__(self, watcher: Watcher) -> None:
+        self.watcher = watcher
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _elsewhere(Early, self.watcher)
+
+    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
+        """By now Lightning has worked out what the last step gave."""
+        if not (trainer.is_global_zero and self.watcher.before_batch(trainer, batch)):
+            self.__dict__["on_train_batch_start"] = None  # not called again
+
+    def on_train_epoch_start(self, trainer: Any, module: Any) -> None:
+        """By now it has worked out the metrics of the last epoch."""
+        if trainer.is_global_zero:
+            self.watcher.after_epoch(trainer)
+
+    def on_validation_start(self, trainer: Any, module: Any) -> None:
+        """What comes now is of the validation."""
+        if trainer.is_global_zero:
+            self.watcher.before_validation(trainer)
+
+
 def early_stopping(trainer: Any) -> list[Any]:
     """The trainer's callbacks that stop it early, of whichever package."""
     return [
@@ -255,6 +283,13 @@ def is_whole(trainer: Any) -> bool:
     return replicated and not any(
         hasattr(optimizer, "consolidate_state_dict") for optimizer in trainer.optimizers
     )
+
+
+def _elsewhere(kind: type[Idle], *what: Any) -> tuple[Any, ...]:
+    """How a callback of ours pickles: it goes on in a process that the fit starts."""
+    if get_spawning_popen() is None:  # a trainer that is copied, or written to a file
+        return Idle, ()
+    return kind, what
 
 
 def _known(trainer: Any) -> Mapping[str, Any]:

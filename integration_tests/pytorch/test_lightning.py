@@ -109,6 +109,26 @@ def test_every_nth_epoch_and_step():
     assert steps(run, "loss_step") == [3, 7, 11, 15, 19, 23, 27, 31, 35, 39]
 
 
+def test_metrics_that_the_module_and_callbacks_add_belong_to_their_epoch(tmp_path):
+    def configure_optimizers(self):
+        optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+        return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 1)]
+
+    def on_train_epoch_end(self):
+        self.log("epochs_done", float(self.current_epoch + 1))
+
+    autolog.pytorch.autolog(log_models=False)
+    logger = importlib.import_module(f"{PL}.loggers").CSVLogger(tmp_path)
+    own = trainer(PL, callbacks=[callbacks_of(PL).LearningRateMonitor()], logger=logger)
+    module = regressor(
+        PL, configure_optimizers=configure_optimizers, on_train_epoch_end=on_train_epoch_end
+    )
+    own.fit(module, loader())
+    run = only_run()
+    assert curve(run, "epochs_done") == [(0, 1.0), (1, 2.0), (2, 3.0)]
+    assert curve(run, "lr-SGD") == [(0, 0.1), (1, 0.01), (2, 0.001)]
+
+
 def test_several_validations_in_an_epoch_and_epochs_without_one():
     autolog.pytorch.autolog(log_models=False)
     trainer(PL, max_epochs=2, val_check_interval=0.25).fit(regressor(PL), loader(), loader(VAL))
