@@ -1,0 +1,207 @@
+"""fastai Learners: exported as fastai itself exports them, a pickle without data; ours is signed."""
+
+from __future__ import annotations
+
+import copy
+import io
+import os
+import random
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core_client.exceptions import MlflowException
+from flavors import environment, package, torch_formats, trust
+from flavors.log import Saved, log
+from flavors.model import Model, ModelInfo
+from flavors.signature import ModelSignature
+from flavors.uris import local_path
+
+if TYPE_CHECKING:
+    from core_client.run import ActiveRun
+
+DATA_FILE = "model.fastai"
+
+
+def save_model(
+    fastai_learner: Any,
+    path: str | os.PathLike[str],
+    conda_env: dict[str, Any] | str | None = None,
+    code_paths: Sequence[str] | None = None,
+    mlflow_model: Model | None = None,
+    signature: ModelSignature | bool | None = None,
+    input_example: Any = None,
+    pip_requirements: Sequence[str] | str | None = None,
+    extra_pip_requirements: Sequence[str] | str | None = None,
+    metadata: dict[str, Any] | None = None,
+) -> None:
+    """Save a Learner to a local folder that does not exist yet, or is empty.
+
+    Args:
+        fastai_learner: the ``Learner``; it stays as it is, and its data are not saved.
+        path: the folder.
+        conda_env: a conda environment (dict or YAML file) in place of the one told from the model.
+        code_paths: files and folders of Python code to keep with the model.
+        mlflow_model: a description to start from.
+        signature: what the model takes and gives. By default told from `input_example`, if there
+            is one; False leaves it out.
+        input_example: a few rows of input, as `flavors.example.encode` takes them.
+        pip_requirements: requirements in place of those told from the model.
+        extra_pip_requirements: requirements added to those told from the model.
+        metadata: anything that YAML can hold, kept in the MLmodel file.
+
+    Raises:
+        MlflowException: the folder is in use, or the Learner cannot be pickled; nothing is left
+            then.
+    """
+    extras = package.extras(
+        mlflow_model or Model(), _predictor(fastai_learner), conda_env=conda_env,
+        code_paths=code_paths, signature=signature, input_example=input_example,
+        pip_requirements=pip_requirements, extra_pip_requirements=extra_pip_requirements,
+        metadata=metadata,
+    )  # fmt: skip
+    package.write(lambda: _saved(extras, fastai_learner), path)
+
+
+def log_model(
+    fastai_learner: Any,
+    artifact_path: str | None = None,
+    conda_env: dict[str, Any] | str | None = None,
+    code_paths: Sequence[str] | None = None,
+    registered_model_name: str | None = None,
+    signature: ModelSignature | bool | None = None,
+    input_example: Any = None,
+    await_registration_for: int | None = None,
+    pip_requirements: Sequence[str] | str | None = None,
+    extra_pip_requirements: Sequence[str] | str | None = None,
+    metadata: dict[str, Any] | None = None,
+    name: str | None = None,
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, Any] | None = None,
+    model_type: str | None = None,
+    step: int = 0,
+    model_id: str | None = None,
+    run: ActiveRun | None = None,
+) -> ModelInfo:
+    """Save a Learner among the artifacts of a run.
+
+    Args:
+        fastai_learner: the ``Learner``; it stays as it is, and its data are not saved.
+        artifact_path: older name of `name`.
+        conda_env, code_paths, signature, input_example, pip_requirements,
+            extra_pip_requirements, metadata: as for `save_model`.
+        registered_model_name: make it a version of that registered model, on a server.
+        await_registration_for: accepted for MLflow's sake.
+        model_id: a logged model that is there already, on a server of MLflow 3; it gets the files.
+        name: where the model goes below the run's artifacts; ``model`` by default.
+        params, tags, model_type, step: further facts about the model, kept in its metadata and,
+            where the store has logged models, with it.
+        run: the run; by default the active one, or a new one.
+
+    Raises:
+        MlflowException: the Learner cannot be pickled; nothing is left of it then.
+    """
+    kept = package.facts(params=params, tags=tags, model_type=model_type, step=step)
+    extras = package.extras(
+        Model(), _predictor(fastai_learner), conda_env=conda_env, code_paths=code_paths,
+        signature=signature, input_example=input_example, pip_requirements=pip_requirements,
+        extra_pip_requirements=extra_pip_requirements, metadata={**(metadata or {}), **kept},
+    )  # fmt: skip
+    return log(
+        run,
+        name or artifact_path or "model",
+        extras.model,
+        lambda: _saved(extras, fastai_learner),
+        registered_name=registered_model_name,
+        facts=kept,
+        model_id=model_id,
+    )
+
+
+def load_model(
+    model_uri: str | os.PathLike[str],
+    dst_path: str | os.PathLike[str] | None = None,
+    trusted: bool = False,
+) -> Any:
+    """Load a Learner, on the CPU.
+
+    Args:
+        model_uri: ``runs:/<run id>/<path>``, a local path, or a ``file:`` URI.
+        dst_path: an existing folder to copy the model into first.
+        trusted: load it even where nobody but its folder vouches for it.
+
+    Raises:
+        MlflowException: there is no such model, or it was not signed by this user.
+    """
+    folder = local_path(model_uri, dst_path)
+    return _load(folder, Model.load(folder), trusted)
+
+
+def load_pyfunc(folder: Path, model: Model, trusted: bool) -> tuple[Any, Callable[..., Any]]:
+    """The Learner, and the function that predicts (see `flavors.pyfunc`)."""
+    native = _load(folder, model, trusted)
+    predict = _predictor(native)
+    return native, lambda data, params: predict(data)
+
+
+def _load(folder: Path, model: Model, trusted: bool) -> Any:
+    name = str(model.flavor("fastai").get("data", DATA_FILE))
+    data, trusted = package.read(folder, name, trusted)
+    if not trusted:
+        raise trust.refused(folder, "it is a pickle, which runs code when it is loaded", "")
+    import torch
+
+    learner = torch.load(io.BytesIO(data), map_location="cpu", weights_only=False)
+    learner.dls.cpu()
+    return learner
+
+
+def _predictor(learner: Any) -> Callable[[Any], Any]:
+    """The function that predicts from rows of a table: a column with what the model gives."""
+
+    def predict(data: Any) -> Any:
+        import pandas
+
+        with learner.no_bar(), learner.no_logging():
+            found, _ = learner.get_preds(dl=learner.dls.test_dl(data))
+        return pandas.DataFrame({"predictions": list(found.numpy())})
+
+    return predict
+
+
+def _saved(extras: package.Extras, learner: Any) -> Saved:
+    """The pickle, with all files around it."""
+    import fastai
+
+    try:
+        dump = torch_formats.module(_without_data(learner))
+    except MlflowException as error:
+        cause = error.__cause__ or error
+        raise MlflowException(
+            f"The Learner cannot be pickled ({cause}). Define its functions in a module, or keep "
+            "the weights alone: learn.save('name') and log_artifact."
+        ) from cause
+    about = {"fastai_version": fastai.__version__, "data": DATA_FILE}
+    loader = {"data": DATA_FILE}
+    found = environment.requirements(dump.modules, ["mlflow", "fastai"])
+    return package.complete(extras, {DATA_FILE: dump.data}, "fastai", about, loader, found)
+
+
+def _without_data(learner: Any) -> Any:
+    """A copy that shares the model, as `Learner.export` has it: no data and no optimizer.
+
+    `export` itself would replace the Learner's optimizer and go through its data loaders.
+    """
+    state = random.getstate()  # fastai's loaders draw from it when they are made
+    try:
+        copied = copy.copy(learner)
+        copied.dls = learner.dls.new_empty()
+    finally:
+        random.setstate(state)
+    copied.opt = None
+    copied._end_cleanup()
+    copied.cbs = type(learner.cbs)(copy.copy(one) for one in learner.cbs)
+    for one in copied.cbs:
+        one.learn = copied
+        setattr(copied, one.name, one)
+    return copied

@@ -1,0 +1,193 @@
+"""Fits of a Learner: params, schedules, epochs and what is kept of it, all read back."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from fastai.callback.schedule import Learner
+from fastai.callback.tracker import EarlyStoppingCallback, SaveModelCallback
+from fastai.tabular.all import (
+    Categorify,
+    CategoryBlock,
+    Normalize,
+    TabularDataLoaders,
+    accuracy,
+    tabular_learner,
+)
+
+import autolog
+from core_client.client import Client
+from core_client.exceptions import MlflowException
+from integration_tests.reading import artifacts, only_run, runs
+
+
+def table() -> Any:
+    state = np.random.default_rng(0)
+    data = pd.DataFrame(state.random((64, 2)), columns=["a", "b"])
+    data["kind"] = np.where(data["a"] > 0.5, "x", "y")
+    data["target"] = np.where(data["a"] + data["b"] > 1, "yes", "no")
+    return data
+
+
+def learner(**more: Any) -> Learner:
+    random.seed(0)
+    torch.manual_seed(0)
+    loaders = TabularDataLoaders.from_df(
+        table(), procs=[Categorify, Normalize], cat_names=["kind"], cont_names=["a", "b"],
+        y_names="target", y_block=CategoryBlock(), valid_idx=list(range(16)), bs=16,
+    )  # fmt: skip
+    return tabular_learner(loaders, layers=[8], metrics=accuracy, **more)
+
+
+def history(run: Any, key: str) -> list[tuple[int, float]]:
+    points = Client().get_metric_history(run.info.run_id, key)
+    return [(point.step, point.value) for point in points]
+
+
+@pytest.fixture(autouse=True)
+def on() -> None:
+    autolog.fastai.autolog()
+
+
+def test_a_fit_by_one_cycle() -> None:
+    learn = learner()
+    callbacks = list(learn.cbs)
+    with learn.no_bar(), learn.no_logging():
+        learn.fit_one_cycle(2, 0.01)
+    run = only_run()
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["mlflow.autologging"] == "fastai"
+    wanted = {
+        "epochs": "2", "opt_func": "Adam", "model": "TabularModel", "lr_max": "0.01",
+        "lr_init": "0.0004", "wd": "0.01", "eps": "1e-05", "pct_start": "0.25",
+        "mom_max": "0.95", "batch_size": "16", "input_size": "[[16, 1], [16, 2]]",
+    }  # fmt: skip
+    assert wanted.items() <= run.data.params.items()
+    assert int(run.data.params["num_layers"]) > 3
+    assert [step for step, _ in history(run, "train_loss")] == [0, 1]
+    assert [value for _, value in history(run, "accuracy")] == [
+        row[2] for row in learn.recorder.values
+    ]
+    assert artifacts(run) == {"lr.png", "mom.png", "module_summary.txt", "model"}
+    assert list(learn.cbs) == callbacks
+    model = autolog.fastai.load_model(f"runs:/{run.info.run_id}/model")
+    rows = table().head()
+    theirs, ours = (
+        one.get_preds(dl=one.dls.test_dl(rows))[0] for one in (learn, model) for _ in [one.no_bar()]
+    )
+    assert torch.equal(theirs, ours)
+    served = autolog.pyfunc.load_model(f"runs:/{run.info.run_id}/model").predict(rows)
+    assert np.allclose(np.stack(served["predictions"]), theirs.numpy())
+
+
+def test_both_phases_of_fine_tune_are_one_run() -> None:
+    learn = learner()
+    with learn.no_bar(), learn.no_logging():
+        learn.fine_tune(2, freeze_epochs=1)
+    run = only_run()
+    assert run.data.params["freeze_epochs"] == "1"
+    assert run.data.params["epochs"] == "2"
+    assert run.data.params["base_lr"] == "0.002"
+    assert [step for step, _ in history(run, "freeze_valid_loss")] == [0]
+    assert [step for step, _ in history(run, "valid_loss")] == [0, 1]
+    assert {"freeze_lr_max", "lr_max", "freeze_mom_min"} <= set(run.data.params)
+    assert {"freeze_lr.png", "lr.png", "model"} <= artifacts(run)
+
+
+def test_early_stopping_and_checkpoints() -> None:
+    learn = learner()
+    stop = EarlyStoppingCallback(monitor="accuracy", min_delta=2.0, patience=1)
+    with learn.no_bar(), learn.no_logging():
+        learn.fit(5, cbs=[stop, SaveModelCallback(fname="best")])
+    run = only_run()
+    wanted = {
+        "early_stop_monitor": "accuracy", "early_stop_min_delta": "2.0",
+        "early_stop_patience": "1", "early_stop_comp": "greater",
+    }  # fmt: skip
+    assert wanted.items() <= run.data.params.items()
+    stopped = run.data.metrics["stopped_epoch"]
+    assert len(history(run, "valid_loss")) == stopped + 1 < 5
+    assert artifacts(run, "checkpoints") == {"checkpoints/best.pth"}
+
+
+def test_flat_cos_in_a_run_of_the_users_own() -> None:
+    with autolog.start_run():
+        for _ in range(2):
+            learn = learner()
+            with learn.no_bar(), learn.no_logging():
+                learn.fit_flat_cos(1, 0.01)
+    run = only_run()
+    assert "mlflow.autologging" not in run.data.tags
+    assert {"lr_final", "TabularModel-2.lr_final"} <= set(run.data.params)
+    assert {"model", "TabularModel-2.model", "TabularModel-2.lr.png"} <= artifacts(run)
+
+
+def test_looking_for_a_learning_rate_is_no_training() -> None:
+    learn = learner()
+    with learn.no_bar(), learn.no_logging():
+        learn.lr_find(num_it=10, show_plot=False)
+    assert runs() == []
+
+
+def test_one_run_though_loops_of_pytorch_are_recorded_too() -> None:
+    autolog.autolog()
+    learn = learner(opt_func=lambda params, lr, **_: torch_optimizer(params, lr))
+    with learn.no_bar(), learn.no_logging():
+        learn.fit(1)
+    assert only_run().data.tags["mlflow.autologging"] == "fastai"
+    assert "loss" not in only_run().data.metrics
+
+
+def torch_optimizer(params: Any, lr: float) -> Any:
+    from fastai.optimizer import OptimWrapper
+
+    return OptimWrapper(params, torch.optim.SGD, lr=lr)
+
+
+def test_a_fit_that_raises() -> None:
+    learn = learner()
+
+    class Broken(Exception):
+        pass
+
+    def loss(*_: Any) -> Any:
+        raise Broken("no loss")
+
+    learn.loss_func = loss
+    with learn.no_bar(), learn.no_logging(), pytest.raises(Broken):
+        learn.fit(1)
+    assert only_run().info.status == "FAILED"
+    assert only_run().data.tags["autolog.error"] == "Broken: no loss"
+
+
+def test_the_training_is_the_same_with_and_without() -> None:
+    def train() -> tuple[list[Any], list[Any]]:
+        learn = learner()
+        np.random.seed(0)
+        with learn.no_bar(), learn.no_logging():
+            learn.fit_one_cycle(2, 0.01)
+            learn.fit(1)
+        numbers = [random.random(), np.random.random(), torch.rand(1).item()]
+        return [one.detach().clone() for one in learn.model.parameters()], numbers
+
+    recorded, after = train()
+    autolog.disable()
+    plain, after_plain = train()
+    assert all(torch.equal(*pair) for pair in zip(recorded, plain, strict=True))
+    assert after == after_plain
+    assert len(runs()) == 2
+
+
+def test_a_learner_of_somebody_else_is_not_unpickled(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    autolog.fastai.save_model(learner(), tmp_path / "model")
+    monkeypatch.setenv("AUTOLOG_HOME", str(tmp_path / "another"))
+    with pytest.raises(MlflowException, match="pickle"):
+        autolog.fastai.load_model(tmp_path / "model")
+    assert autolog.fastai.load_model(tmp_path / "model", trusted=True).dls.vocab == ["no", "yes"]
