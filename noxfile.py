@@ -23,7 +23,9 @@ ONE_VERSION = ("pytorch", "gluon")
 # Frameworks with a dependency group of the same name, for their newest version.
 WITH_GROUP = (*ONE_VERSION, "spark")
 # What tests need of packages whose own requirements cannot be met here, nor are needed.
-WITHOUT_REQUIREMENTS = {"gluon": ["gluoncv==0.10.5.post0"]}
+WITHOUT_REQUIREMENTS = {"gluon": ["gluoncv==0.10.5.post0"], "pytorch": ["fastai==2.8.12"]}
+# Frameworks that are tested in the environment of another one.
+GUESTS = {"fastai": "pytorch"}
 # Frameworks that come with another one, in whose sessions they are tested.
 TESTED_WITH = {"keras": "tensorflow"}
 # Frameworks that are recorded by MLflow and by us, and compared.
