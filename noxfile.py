@@ -23,11 +23,11 @@ ONE_VERSION = ("pytorch", "gluon")
 # Frameworks with a dependency group of the same name, for their newest version.
 WITH_GROUP = (*ONE_VERSION, "spark")
 # What tests need of packages whose own requirements cannot be met here, nor are needed.
-WITHOUT_REQUIREMENTS = {"gluon": ["gluoncv==0.10.5.post0"], "pytorch": ["fastai==2.8.12"]}
-# Frameworks that are tested in the environment of another one.
-GUESTS = {"fastai": "pytorch"}
+WITHOUT_REQUIREMENTS = {"gluon": ["gluoncv==0.10.5.post0"], "fastai": ["fastai==2.8.12"]}
+# Its extra brings torchvision, which does not go with the build of PyTorch for CPUs.
+NOT_BY_EXTRA = ("fastai",)
 # Frameworks that come with another one, in whose sessions they are tested.
-TESTED_WITH = {"keras": "tensorflow"}
+TESTED_WITH = {"keras": "tensorflow", "fastai": "pytorch"}
 # Frameworks that are recorded by MLflow and by us, and compared.
 BESIDE_MLFLOW = "sklearn,xgboost,lightgbm,statsmodels,keras,tensorflow"
 PACKAGES = ("core_client", "flavors", "autolog")
@@ -134,9 +134,11 @@ def register(extra: str) -> None:
 
     def highest(session: nox.Session) -> None:
         beside = group(extra) if extra in WITH_GROUP else []
-        session.install("-e", f".[{','.join(extras)}]", *group("test"), *beside)
-        if extra in WITHOUT_REQUIREMENTS:
-            session.install("--no-deps", *WITHOUT_REQUIREMENTS[extra])
+        whole = ",".join(one for one in extras if one not in NOT_BY_EXTRA)
+        session.install("-e", f".[{whole}]", *group("test"), *beside)
+        for one in extras:
+            if one in WITHOUT_REQUIREMENTS:
+                session.install("--no-deps", *WITHOUT_REQUIREMENTS[one])
         pytest(session, *folders)
 
     def lowest_versions(session: nox.Session) -> None:
