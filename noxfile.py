@@ -222,9 +222,9 @@ SERVERS = {
 
 @nox.session
 def servers(session: nox.Session) -> None:
-    """The contract of stores, and faults, with MLflow's own servers on loopback."""
-    needed = *group("test"), *group("databases"), *group("emulators")
-    session.install("-e", ".[sklearn,postgresql]", *needed)
+    """The contract of stores, faults, and web pages, with MLflow's own servers on loopback."""
+    groups = group("test") + group("databases") + group("emulators") + group("browser")
+    session.install("-e", ".[sklearn,postgresql]", *groups)
     pythons = [
         f"{version}={environment(session, version, *requirements)}"
         for version, requirements in SERVERS.items()

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from core_client import source
 from core_client.artifacts import Artifacts, LocalArtifacts
 from core_client.artifacts.models import note_id
 from core_client.checks import check_key, param_value, tag_value
@@ -68,6 +69,7 @@ class RunModels:
         _destination: Destination
         _append: Any
         _models: list[ModelLogged]
+        tags: dict[str, str]
 
         @property
         def info(self) -> RunInfo:
@@ -103,7 +105,9 @@ class RunModels:
 
         path = safe_relative(path)
         name = _REFUSED.sub("-", path)
-        notes = {check_key(key, "tag"): tag_value(text, key) for key, text in (tags or {}).items()}
+        notes = {key: text for key, text in self.tags.items() if key.startswith(source.PREFIXES)}
+        for key, text in (tags or {}).items():
+            notes[check_key(key, "tag")] = tag_value(text, key)
         if name != path:
             notes[MODEL_PATH] = path
         known = {
