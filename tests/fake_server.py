@@ -24,6 +24,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._do({}, self.path)
 
+    def do_PATCH(self) -> None:
+        self.do_POST()
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.headers.get("Content-Encoding") == "gzip":
@@ -64,7 +67,10 @@ class FakeServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.lock = threading.Lock()
         self.runs: dict[str, dict[str, Any]] = {}
-        self.faults: list[Fault] = []
+        self.artifacts_at = "/x"
+        self.models_at = ""  # where models are kept; an older server keeps none
+        self.models: list[dict[str, Any]] = []
+        self.faults: list[Fault | None] = []
         self.seen: list[tuple[str, dict[str, str]]] = []
         self.headers: dict[str, str] = {}
         self.zipped = 0
@@ -83,6 +89,7 @@ class FakeServer(ThreadingHTTPServer):
                 run_id = f"server{len(self.runs)}"
                 tags = {tag["key"]: tag["value"] for tag in body["tags"]}
                 self.runs[run_id] = {"tags": tags, "points": set(), "params": {}, "status": ""}
+                self.runs[run_id]["outputs"] = []
                 return 200, self.shown(run_id)
             case "runs/search":
                 wanted = re.search(r"= '(.*)'", body["filter"])
@@ -95,6 +102,9 @@ class FakeServer(ThreadingHTTPServer):
             case "runs/log-batch":
                 run = self.runs[body["run_id"]]
                 run["points"] |= {(one["key"], one["step"]) for one in body.get("metrics", ())}
+                for one in body.get("metrics", ()):
+                    if model_id := one.get("model_id"):
+                        self.models[int(model_id[8:])]["data"]["metrics"].append(one)
                 run["params"] |= {one["key"]: one["value"] for one in body.get("params", ())}
                 run["tags"] |= {one["key"]: one["value"] for one in body.get("tags", ())}
                 return 200, {}
@@ -106,6 +116,24 @@ class FakeServer(ThreadingHTTPServer):
                 return 200, {}
             case "runs/get":
                 return 200, self.shown(path.partition("run_id=")[2])
+            case "logged-models/search" if self.models_at:
+                return 200, {"models": self.models}
+            case "logged-models" if self.models_at:
+                model_id = f"m-server{len(self.models)}"
+                place = {"model_id": model_id, "artifact_uri": f"{self.models_at}/artifacts"}
+                self.models.append(
+                    {"info": {**body, **place}, "data": {"params": [], "metrics": []}}
+                )
+                return 200, {"model": self.models[-1]}
+            case "runs/outputs":
+                self.runs[body["run_id"]]["outputs"] += body["models"]
+                return 200, {}
+            case call if found := re.fullmatch(r"logged-models/m-server(\d+)(/params)?", call):
+                model = self.models[int(found[1])]
+                if found[2]:
+                    model["data"]["params"] += body["params"]
+                model["info"]["status"] = body.get("status", model["info"].get("status", ""))
+                return 200, {"model": model}
         return 404, {"error_code": "ENDPOINT_NOT_FOUND", "message": f"no {path}"}
 
     def is_active(self, run: dict[str, Any]) -> bool:
@@ -115,8 +143,18 @@ class FakeServer(ThreadingHTTPServer):
         return [run for run in self.runs.values() if not run.get("deleted")]
 
     def shown(self, run_id: str) -> dict[str, Any]:
-        info = {"run_id": run_id, "experiment_id": "0", "artifact_uri": "/x"}
-        return {"run": {"info": info, "unheard_of": {"field": [1]}}}
+        info = {"run_id": run_id, "experiment_id": "0", "artifact_uri": self.artifacts_at}
+        run = self.runs.get(run_id, {"points": (), "params": {}, "outputs": []})
+        points = [{"key": key, "value": 0.5, "step": step} for key, step in sorted(run["points"])]
+        params = [{"key": key, "value": value} for key, value in run["params"].items()]
+        return {
+            "run": {
+                "info": info,
+                "data": {"metrics": points, "params": params},
+                "outputs": {"model_outputs": run["outputs"]},
+                "unheard_of": {"field": [1]},
+            }
+        }
 
 
 @contextlib.contextmanager

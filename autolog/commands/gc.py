@@ -74,7 +74,8 @@ def _remove_files(client: Client, run: Run) -> str:
 
     A database may say anything: what is not in the run's own folder is not deleted.
     """
-    from core_client.artifacts import local_root
+    from core_client.artifacts import local_root, open_artifacts
+    from core_client.destination import destination
     from core_client.exceptions import MlflowException
     from core_client.settings import without_password
 
@@ -84,7 +85,15 @@ def _remove_files(client: Client, run: Run) -> str:
         inner = info.artifact_uri.removeprefix(home).strip("/").split("/")
         if not info.artifact_uri.startswith(f"{home}/") or inner != [info.run_id, "artifacts"]:
             return f"its files lie outside of its experiment's folder, in '{without_password(info.artifact_uri)}'."
+        models = destination(client.tracking_uri).logged_models(run)
+        own = [model for model in models if model.source_run_id == info.run_id]
+        for model in own:
+            place = model.artifact_location.removeprefix(f"{home}/models/")
+            if not re.fullmatch(r"m-\w+/artifacts", place):
+                return f"its model's files lie elsewhere, in '{without_password(model.artifact_location)}'."
         client.artifacts(info.run_id).delete()
+        for model in own:
+            open_artifacts(model.artifact_location, client.tracking_uri).delete()
         with contextlib.suppress(OSError, MlflowException):  # in use, or no folder of this machine
             local_root(info.artifact_uri).parent.rmdir()
     except (MlflowException, OSError) as error:

@@ -73,11 +73,8 @@ class WithModels(Artifacts):
         return Path(dst_path, safe_relative(artifact_path))
 
     def delete(self, artifact_path: str = "") -> None:
-        """Delete a file, a folder, or all there is. What is not there is no news."""
-        files, _, path = self._at(artifact_path)
-        files.delete(path)
-        for one in self._below(artifact_path):
-            self._models[one].delete()
+        """Delete a file, a folder, or all there is of the run's own; the models stay."""
+        self._own.delete(artifact_path)
 
     def _put(
         self,

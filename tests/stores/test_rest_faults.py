@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -126,6 +128,51 @@ def test_a_creation_that_was_carried_out_late_leaves_one_run(server: FakeServer)
     send()
     assert len(server.runs) == 2
     assert_complete(server)
+
+
+@pytest.mark.parametrize("requests", range(8))
+@pytest.mark.parametrize("fault", [trouble(500), garbage, reset], ids=["500", "garbage", "reset"])
+def test_a_model_arrives_once(
+    server: FakeServer,
+    tmp_path: Path,
+    fault: Callable[[Handler, bytes], None],
+    requests: int,
+) -> None:
+    """The fault meets one of the requests of which a model consists."""
+    server.models_at = str(tmp_path / "models")
+    with fluent.start_run() as run:
+        fluent.log_param("alpha", 1)
+        fluent.log_metric("loss", 0.5, step=3)
+        send()
+        server.faults = [*[None] * requests, fault, fault]
+        with run.new_model("model", step=3).folder() as folder:
+            (folder / "MLmodel").write_text("flavors: {}\n")
+        send()
+    send()
+    for _ in range(3):  # whatever is left of the faults meets the files
+        with contextlib.suppress(MlflowException):
+            Client().list_artifacts(run.run_id)
+    [model] = server.models
+    assert server.runs["server0"]["outputs"] == [{"model_id": "m-server0", "step": 3}]
+    assert model["data"]["params"] == [{"key": "alpha", "value": "1"}]
+    assert {(one["key"], one["step"]) for one in model["data"]["metrics"]} == {("loss", 3)}
+    assert model["info"]["status"] == "LOGGED_MODEL_READY"
+    text = (tmp_path / "models" / "artifacts" / "MLmodel").read_text()
+    assert text == "flavors: {}\nmodel_id: m-server0\n"
+    assert not list(home().rglob("*.refused"))
+
+
+def test_a_server_without_models_gets_folders_of_runs(server: FakeServer, tmp_path: Path) -> None:
+    server.artifacts_at = str(tmp_path / "run")
+    with fluent.start_run() as run:
+        with run.new_model("model").folder() as folder:
+            (folder / "MLmodel").write_text("flavors: {}\n")
+        fluent.log_metric("m", 0.5, model_id="m-any")
+    send()
+    assert Client().artifacts(run.run_id).read("model/MLmodel") == b"flavors: {}\n"
+    assert server.models == []
+    assert server.runs["server0"]["points"] == {("m", 0)}
+    assert not list(home().rglob("*.refused"))
 
 
 def test_one_outage_is_one_warning(server: FakeServer, caplog: pytest.LogCaptureFixture) -> None:

@@ -56,14 +56,18 @@ class Models:
         Raises:
             Unfit: there is no such run, or model if it is to be there.
         """
+        if self._absent:
+            return
         run = self._api.run(self._ids.server_id(event.run_id))
         if run is None:
             raise Unfit(f"Run '{event.run_id}' does not exist.")
         try:
             model = self._named(event, run)
-        except NotThere:  # but the run is
-            self._absent = True
-            return
+        except MlflowException as error:
+            self._absent = _is_unknown_call(error)  # though the run is there
+            if self._absent:
+                return
+            raise
         outputs = [{"model_id": model.info.model_id, "step": event.step}]
         if model.info.model_id not in [one.model_id for one in run.outputs.model_outputs]:
             # After an answer that was lost, the link is found above.
@@ -93,10 +97,9 @@ class Models:
             return None
         try:
             return self._api.ask(f"logged-models/{server_id}", wire.OneLoggedModel).model
-        except NotThere:
-            self._absent = True
         except MlflowException as error:
-            if error.error_code != MISSING:
+            self._absent = _is_unknown_call(error)
+            if not self._absent and error.error_code != MISSING:
                 raise
         return None
 
@@ -140,6 +143,8 @@ class Models:
             raise
         except MlflowException as error:
             self._ids.take_back(event.model_id)
+            if _is_unknown_call(error):
+                raise
             raise Unfit(lasting(error).message) from error
 
     def _doubles(self, event: ModelLogged, run: wire.RunMessage) -> list[wire.LoggedModelMessage]:
@@ -176,3 +181,8 @@ class Models:
         for start in range(0, len(metrics), MAX_BATCH_METRICS):
             some = metrics[start : start + MAX_BATCH_METRICS]
             self._api.do("runs/log-batch", run_id=run.info.run_id, metrics=some)
+
+
+def _is_unknown_call(error: MlflowException) -> bool:
+    """Whether the server knows nothing of logged models."""
+    return isinstance(error, NotThere) or error.error_code == "ENDPOINT_NOT_FOUND"
