@@ -90,7 +90,8 @@ def _remove_files(client: Client, run: Run) -> str:
         for model in own:
             place = model.artifact_location.removeprefix(f"{home}/models/")
             if not re.fullmatch(r"m-\w+/artifacts", place):
-                return f"its model's files lie elsewhere, in '{without_password(model.artifact_location)}'."
+                elsewhere = without_password(model.artifact_location)
+                return f"its model's files lie elsewhere, in '{elsewhere}'."
         client.artifacts(info.run_id).delete()
         for model in own:
             open_artifacts(model.artifact_location, client.tracking_uri).delete()
