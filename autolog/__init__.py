@@ -113,4 +113,12 @@ def __dir__() -> list[str]:
     from core_client import fluent
 
     faces = ["artifacts", "entities", "exceptions", "mantik", "models", "pyfunc", "tracking"]
-    return sorted({*globals(), *built_in(), *faces, *_CLASSES, *fluent.__all__})
+    return sorted(
+        {
+            *globals(),
+            *(name.partition(".")[0] for name in built_in()),
+            *faces,
+            *_CLASSES,
+            *fluent.__all__,
+        }
+    )

@@ -11,6 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import autolog
+from autolog.engine import options, versions
 from tests.project import EXTRAS, FRAMEWORKS, PROJECT, ROOT
 
 SHIPPED = ("autolog", "flavors", "core_client")
@@ -39,6 +40,8 @@ def modules_defining(folder: str, function: str) -> set[str]:
 def test_a_framework_has_the_same_name_everywhere() -> None:
     frameworks = set(FRAMEWORKS)
     assert modules_defining("autolog", "autolog") == frameworks
+    # One below another package's name shares an extra, a flavor and a folder of tests.
+    assert {versions.extra_of(name) for name in options.built_in()} == frameworks
     assert modules_defining("flavors", "save_model") - {"pyfunc"} == frameworks
     assert {
         name for name in frameworks if (ROOT / "integration_tests" / name).is_dir()

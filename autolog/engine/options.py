@@ -275,14 +275,21 @@ def home_of(cls: type) -> str | None:
     return None
 
 
-def built_in() -> Iterator[str]:
-    """The frameworks in this package, by the names of their files."""
-    for entry in sorted(os.scandir(FOLDER), key=lambda entry: entry.name):
+def built_in(folder: str = FOLDER, within: str = "") -> Iterator[str]:
+    """The frameworks in this package, by the names of their files.
+
+    A package that is no framework itself may hold some, such as `pyspark.ml`.
+    """
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         path = f"{entry.path}/__init__.py" if entry.is_dir() else entry.path
         if path.endswith(".py") and entry.name != "__init__.py" and os.path.exists(path):
+            name = within + entry.name.removesuffix(".py")
             with open(path, "rb") as file:
-                if MARK in file.read():
-                    yield entry.name.removesuffix(".py")
+                marked = MARK in file.read()
+            if marked:
+                yield name
+            elif entry.is_dir():
+                yield from built_in(entry.path, f"{name}.")
 
 
 def third_party() -> Iterator[tuple[str, str]]:

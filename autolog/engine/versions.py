@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from importlib import metadata
+from importlib import import_module, metadata
 from typing import NamedTuple
 
 from packaging.requirements import Requirement
@@ -86,18 +86,25 @@ def of(name: str, home: str) -> Requirement | None:
     That is the requirement with an upper end: what merely comes with a framework has none. Of
     several, such as builds of the same framework, the installed one counts.
     """
+    extra = extra_of(name)
     wanted = [
         requirement
         for distribution in _distributions(name, home)
         for requirement in map(Requirement, distribution.requires or ())
         if requirement.marker
         and not requirement.marker.evaluate({"extra": ""})
-        and requirement.marker.evaluate({"extra": name})
+        and requirement.marker.evaluate({"extra": extra})
     ]
     tested = [one for one in wanted if "<" in str(one.specifier)] or wanted
     # An extra that asks for a smaller build, such as `xgboost-cpu`, means the full one too.
     full = [Requirement(f"{name}{x.specifier}") for x in tested if x.name.startswith(f"{name}-")]
     return next(filter(_installed, [*tested, *full]), tested[0] if tested else None)
+
+
+def extra_of(name: str) -> str:
+    """The extra that brings a framework: of its own name, or as the package around it says."""
+    package, dot, _ = name.partition(".")
+    return str(import_module(f"autolog.{package}").EXTRA) if dot else name
 
 
 def _distributions(name: str, home: str) -> list[metadata.Distribution]:
