@@ -163,9 +163,11 @@ def _tensor(data: Any, spec: TensorSpec) -> Any:
     if hasattr(data, "iloc"):
         # A table carries types for each column, a tensor one for all: the common one counts.
         data = data.to_numpy()
-        if data.ndim == 1 and len(spec.shape) == 2:
+        if data.ndim == 1 and len(data) and isinstance(data[0], list | tuple | type(data)):
+            data = data.tolist()  # each cell of the column holds an array
+        elif data.ndim == 1 and len(spec.shape) == 2:
             data = data.reshape(-1, 1)
-    elif isinstance(data, list):
+    if isinstance(data, list):
         import numpy
 
         data = numpy.asarray(data, dtype=spec.dtype)

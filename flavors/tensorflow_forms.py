@@ -104,8 +104,11 @@ def predictor(form: str, native: Any) -> Callable[..., Any]:
             rows = data.to_numpy() if is_frame else data
             result = native(tf.nest.map_structure(tf.convert_to_tensor, rows), **params)
         else:
-            columns = {name: data[name].tolist() for name in data} if is_frame else data
-            result = native(**{name: tf.constant(column) for name, column in columns.items()})
+            _, specs = native.structured_input_signature
+            columns = {name: data[name].tolist() if is_frame else data[name] for name in specs}
+            result = native(
+                **{name: tf.constant(columns[name], spec.dtype) for name, spec in specs.items()}
+            )
         return _framed(tf.nest.map_structure(_array, result), data.index if is_frame else None)
 
     return predict

@@ -61,9 +61,11 @@ def export(call: Call) -> Generator[None, Any, None]:
     active = context.active_run()
     if active is not None and (run is None or run.run is not active):
         run = call.run
-    if run is not None and call.options.log_models:
-        run.log_model(path, flavor="tensorflow")
-        run.register_model(call.options.registered_model_name)
+    options = call.options
+    if run is not None and options.log_models:
+        signature = None if options.log_model_signatures else False
+        run.log_model(path, flavor="tensorflow", signature=signature)
+        run.register_model(options.registered_model_name)
 
 
 def _record(call: Call, estimator: Any, params: Mapping[str, Any]) -> Generator[None, Any, None]:

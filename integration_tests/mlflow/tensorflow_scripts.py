@@ -14,7 +14,11 @@ SCRIPTS = {
         "callbacks_in_order",
     )
 }
-OPTIONS = {"checkpoint_save_best_only": False, "checkpoint_save_weights_only": True}
+OPTIONS = {
+    "log_models": False,
+    "checkpoint_save_best_only": False,
+    "checkpoint_save_weights_only": True,
+}
 
 
 def paths(client, run_id, folder=None):

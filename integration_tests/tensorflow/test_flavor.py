@@ -100,7 +100,9 @@ def test_a_saved_model(tmp_path: Path) -> None:
     frame = pd.DataFrame({"rows": list(X)}, index=list("abcd"))
     native = tensorflow.load_model(tmp_path / "m")
     assert np.array_equal(native(rows=tf.constant(X))["output_0"], X * 2)
-    result = loaded._predict(frame, {})
+    assert np.array_equal(loaded.predict(frame)["output_0"], X * 2)
+    tensorflow.save_model(tmp_path / "export", tmp_path / "unsigned", signature=False)
+    result = pyfunc.load_model(tmp_path / "unsigned").predict(frame)
     assert list(result.index) == list("abcd")
     assert result["output_0"].tolist() == (X * 2).tolist()
 
