@@ -9,11 +9,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from flavors.keras import load_model, log_model, save_model
+    from flavors.keras import load_model, load_weights, log_model, save_model
 
-__all__ = ["autolog", "load_model", "log_model", "save_model"]
+__all__ = ["autolog", "load_model", "load_weights", "log_model", "save_model"]
 
-_OF_THE_FLAVOR = ("load_model", "log_model", "save_model")
+_OF_THE_FLAVOR = ("load_model", "load_weights", "log_model", "save_model")
 
 
 def autolog(

@@ -70,9 +70,9 @@ def is_recorded_elsewhere(call: Call, manner: Manner) -> bool:
 def is_step(call: Call) -> bool:
     """Whether a search or cross-validation makes this call, as one of many."""
     outer = call.outer
-    if outer is None or outer.instance is call.instance:
-        return False
-    return outer.instance is None or is_search(outer.instance)
+    while outer is not None and outer.instance is call.instance:  # seen by another framework, too
+        outer = outer.outer
+    return outer is not None and (outer.instance is None or is_search(outer.instance))
 
 
 def log_optimizer(call: Call, run: Recorder, manner: Manner) -> None:

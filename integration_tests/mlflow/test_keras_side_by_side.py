@@ -142,3 +142,29 @@ def test_we_load_what_mlflow_saves(tmp_path):
     for form in ("whole", "exported"):
         loaded = pyfunc.load_model(tmp_path / form, trusted=True)
         assert np.allclose(loaded.predict(X), np.load(tmp_path / "y.npy"), atol=1e-6)
+
+
+def test_a_search_keeps_the_trainings_of_its_folds_to_itself():
+    from keras.wrappers import SKLearnClassifier
+    from sklearn.model_selection import GridSearchCV
+
+    import autolog
+    from integration_tests.mlflow.keras_scripts import X, Y, layers
+    from integration_tests.reading import runs
+
+    def network(X, y, rate):
+        model = layers()
+        model.pop()
+        model.add(type(model.layers[0])(2, activation="softmax"))
+        model.compile("sgd", "categorical_crossentropy")
+        return model
+
+    estimator = SKLearnClassifier(network, fit_kwargs={"epochs": 1, "verbose": 0})
+    grid = {"model_kwargs": [{"rate": 0.1}, {"rate": 0.2}]}
+    autolog.autolog(log_models=False)
+    GridSearchCV(estimator, grid, cv=2).fit(X, Y.astype(int))
+    autolog.disable()
+    parent, *children = runs()
+    assert len(children) == 2
+    assert "best_cv_score" in parent.data.metrics
+    assert not [name for name in parent.data.metrics if name.startswith("Sequential")]
