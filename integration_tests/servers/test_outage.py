@@ -120,6 +120,41 @@ def test_a_server_that_is_away_is_waited_for(
     assert fluent.get_run(outer.info.run_id).info.status == "FINISHED"
 
 
+def test_a_model_waits_for_the_server_as_well(server: MlflowServer) -> None:
+    server.kill()
+    model = LogisticRegression(C=0.5).fit([[0.0], [1.0]], [0, 1])
+    with fluent.start_run() as run:
+        fluent.log_param("depth", 3)
+        # A name that MLflow refuses; it gets another one.
+        kept = autolog.sklearn.log_model(model, name="trees/best.1", model_type="tree", step=4)
+        fluent.log_metric("score", 0.5, step=4, model_id=kept.model_id)
+    server.start()
+    fluent.flush_async_logging()
+    found = fluent.get_logged_model(kept.model_id)  # the id that it had meanwhile
+    assert (found.name, found.path, found.model_type) == ("trees-best-1", "trees/best.1", "tree")
+    assert (found.params, found.metrics[0].value) == ({"depth": "3"}, 0.5)
+    stored = fluent.get_run(run.run_id)
+    assert stored.info.run_id == found.source_run_id != run.run_id
+    assert [(one.model_id, one.step) for one in stored.outputs.model_outputs] == [
+        (found.model_id, 4)
+    ]
+    for uri in (kept.model_uri, f"models:/{kept.model_id}", found.model_uri):
+        assert autolog.sklearn.load_model(uri).C == 0.5
+    assert fluent.get_logged_model(found.model_id).status == "READY"
+    code = f"""
+import mlflow
+mlflow.set_tracking_uri("{server.url}")
+[found] = mlflow.search_logged_models(["0"], filter_string="metrics.score = 0.5",
+                                      output_format="list")
+uris = found.model_uri, "runs:/{stored.info.run_id}/trees-best-1"
+print([mlflow.sklearn.load_model(uri).C for uri in uris])
+"""
+    done = subprocess.run(
+        [server.python, "-W", "ignore", "-c", code], capture_output=True, text=True
+    )
+    assert done.stdout == "[0.5, 0.5]\n", done.stderr
+
+
 def test_a_fit_takes_no_longer_when_the_server_is_away(server: MlflowServer) -> None:
     rows = np.random.default_rng(1).normal(size=(3000, 20))
     model, wanted = LogisticRegression(), rows[:, 0] > 0
