@@ -84,9 +84,10 @@ class Journal:
         return was_used and self.run is None and not self.writers()
 
     def flush(self) -> None:
-        """Have the writers put all they have into their files, where that is no step of a graph."""
+        """Have the writers put all they have into their files, where that adds nothing to a graph."""
         for writer in self.writers():
-            if hasattr(writer, "add_event") or tf.executing_eagerly():
+            is_eager = hasattr(getattr(writer, "_resource", None), "numpy")
+            if hasattr(writer, "add_event") or (is_eager and tf.executing_eagerly()):
                 with contextlib.suppress(Exception):  # what fails there, the user's own flush tells
                     writer.flush()
 

@@ -25,8 +25,12 @@ def created(call: Call) -> Generator[None, Any, None]:
     folder = given["logdir"] if "logdir" in given else given["init_op_fn"].keywords["logdir"]
     if tf.is_tensor(folder):
         folder = tf.get_static_value(folder)
+    if folder is None:  # a graph will say it when it is run
+        yield
+        return
+    folder = folder.item() if hasattr(folder, "item") else folder
     package = str(call.caller.f_globals.get("__name__", "")).partition(".")[0]
-    journal = summaries.journal_in(tf.compat.as_str(folder))
+    journal = summaries.journal_in(tf.compat.as_str(tf.compat.path_to_str(folder)))
     if package in ("keras", "tf_keras"):
         journal.left_out = summaries.OF_KERAS
     yield

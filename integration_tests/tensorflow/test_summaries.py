@@ -125,7 +125,7 @@ def test_old_writers() -> None:
         value = v1.placeholder(tf.float32)
         v1.summary.scalar("loss", value)
         merged = v1.summary.merge_all()
-        with v1.summary.FileWriter("logs/v1", session.graph) as logs:
+        with v1.summary.FileWriter(Path("logs/v1"), session.graph) as logs:
             for step in range(3):
                 logs.add_summary(session.run(merged, {value: step / 2}), step)
             made = v1.Summary(value=[v1.Summary.Value(tag="by hand", simple_value=4)])
@@ -133,6 +133,28 @@ def test_old_writers() -> None:
     run = only_run()
     assert points(run, "loss") == [(0, 0.0), (1, 0.5), (2, 1.0)]
     assert points(run, "by hand") == [(7, 4.0)]
+
+
+def test_a_writer_within_a_session() -> None:
+    from autolog.tensorflow import summaries
+
+    autolog.tensorflow.autolog()
+    with autolog.start_run(), tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
+        logs = writer("logs/graph")
+        step = tf.compat.v1.placeholder(tf.int64, ())
+        with logs.as_default():
+            write = tf.summary.scalar("loss", 2 * step, step=step)
+        flush = logs.flush()
+        operations = len(graph.get_operations())
+        session.run(logs.init())
+        for number in range(3):
+            session.run(write, {step: number})
+        session.run(flush)
+        thread = threading.Thread(target=summaries.collect)
+        thread.start()
+        thread.join()
+        assert len(graph.get_operations()) == operations
+    assert points(only_run(), "loss") == [(0, 0.0), (1, 2.0), (2, 4.0)]
 
 
 def test_runs_in_threads_are_not_mixed() -> None:
