@@ -20,12 +20,13 @@ import tensorflow as tf
 from autolog.boosting.rounds import metric_key
 from autolog.engine.guard import guarded
 from autolog.engine.options import Options, frameworks
+from autolog.engine.session import silent_process
 from autolog.tensorflow.events import EventFiles, Point
 from core_client import background, context
 from core_client.entities import Metric, RunStatus
 from core_client.run import ActiveRun
 
-INTERVAL = 5.0  # seconds between two looks into the files of a run
+INTERVAL = 1.0  # seconds between two looks into the files of a run
 AT_ONCE = 1000  # points
 MOST_RUNS = 20  # of one folder that are remembered, for what its writers put out late
 OF_KERAS = ("epoch_", "batch_", "evaluation_")  # its callback's; they are metrics already
@@ -171,6 +172,8 @@ def log(run: ActiveRun, folder: str, points: Iterable[Point]) -> None:
 @_guard
 def _runs_changed() -> None:
     """A run has begun or ended in this thread."""
+    if silent_process():  # in a forked one, moreover, TensorFlow may hang
+        return
     with _lock:
         orphans = [one for one in _journals if one.run is None or _has_ended(one.run)]
         ended = [one for one in orphans if one.run is not None]

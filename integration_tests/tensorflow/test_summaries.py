@@ -187,6 +187,15 @@ def test_a_run_of_the_users_own_is_left_alone_if_asked() -> None:
     assert only_run().data.metrics == {}
 
 
+def test_a_process_that_works_for_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    autolog.tensorflow.autolog()
+    with writer().as_default():
+        monkeypatch.setenv("RANK", "1")
+        with autolog.start_run():
+            tf.summary.scalar("loss", 1, step=1)
+    assert only_run().data.metrics == {}
+
+
 def test_switched_off_while_a_run_is_active() -> None:
     autolog.tensorflow.autolog()
     logs = writer()
