@@ -26,6 +26,7 @@ class Platform:
         self.tokens = "/api/mantik/tokens"
         self.lifetime = 3600.0  # seconds of a new access token
         self.refresh_problem = ""
+        self.moved_to = ""  # where every request is sent on to
         self.asked: list[tuple[str, dict[str, Any]]] = []  # for tokens
         self.good: set[str] = set()  # access tokens
         self.refused = 0  # requests with another token
@@ -112,9 +113,11 @@ def handler(platform: Platform) -> type[BaseHTTPRequestHandler]:
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, answer = self.understood(body)
+            status, answer = (0, "") if platform.moved_to else self.understood(body)
             data = answer.encode() if isinstance(answer, str) else json.dumps(answer).encode()
-            self.send_response(status)
+            self.send_response(307 if platform.moved_to else status)
+            if platform.moved_to:
+                self.send_header("Location", platform.moved_to + self.path)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)

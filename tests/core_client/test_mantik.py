@@ -206,6 +206,16 @@ def test_a_token_goes_to_its_platform_alone(
         assert (other.refused, other.asked) == (1, [])
 
 
+def test_the_password_follows_no_redirect(platform: Platform) -> None:
+    with running() as other:
+        platform.moved_to = other.url
+        with pytest.raises(
+            StoreUnavailable, match=r"does not answer as a mantik platform .*\(307\)"
+        ):
+            mantik.init_tracking()
+        assert other.asked == []
+
+
 def test_what_one_platform_gave_is_never_shown_to_another(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
