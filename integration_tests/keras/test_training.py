@@ -68,6 +68,29 @@ def test_datasets_by_the_names_of_variables():
     assert json.loads(found["eval"].profile)["targets_shape"] == [7]
 
 
+def kinds_of_data():
+    import pandas as pd
+
+    yield "tables", pd.DataFrame(X, columns=list("abcd")), pd.Series(Y)
+    if not KERAS_2:
+        yield "tensors", keras.ops.convert_to_tensor(X), keras.ops.convert_to_tensor(Y)
+
+
+@pytest.mark.parametrize(("kind", "features", "targets"), kinds_of_data())
+def test_tables_and_tensors(kind, features, targets):
+    autolog.keras.autolog(log_input_examples=True)
+    model = classifier()
+    history = model.fit(features, targets, epochs=2, verbose=0)
+    run = only_run()
+    assert values("loss") == history.history["loss"]
+    (train,) = datasets(run).values()
+    assert run.data.params["batch_size"] == "32"
+    expected = ["a", "b"] if kind == "tables" else [-1, 4]
+    assert all(json.dumps(part) in train.schema.replace("\\", "") for part in expected)
+    example = json.loads(text("model/input_example.json"))
+    assert np.allclose(example["data"] if kind == "tables" else example, X[:5])
+
+
 def test_the_default_batch_size_is_told():
     classifier().fit(x=X, y=Y, verbose=0)
     assert only_run().data.params["batch_size"] == "32"
