@@ -9,6 +9,10 @@ from typing import Any
 
 import pytest
 
+from integration_tests.artifacts.conftest import ftp_folder, ftp_server
+
+__all__ = ["ftp_folder", "ftp_server"]
+
 os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
 
 # What keeps a session small; scripts of their own use it too.

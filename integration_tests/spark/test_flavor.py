@@ -77,6 +77,15 @@ def test_in_a_run_a_model_alone_and_a_folder_that_is_shared(spark, pipeline, tmp
     assert pyfunc.load_model(info.model_uri).predict(lists) == expected
 
 
+def test_in_a_store_elsewhere(spark, pipeline, ftp_server):
+    place = f"ftp://me:s3cr%40t@{ftp_server}/spark/models"
+    experiment = autolog.create_experiment("far", artifact_location=place)
+    with autolog.start_run(experiment_id=experiment) as run:
+        autolog.spark.log_model(pipeline, name="m")
+    loaded = autolog.spark.load_model(f"runs:/{run.info.run_id}/m")
+    assert predicted(loaded, spark) == predicted(pipeline, spark)
+
+
 def test_stages_that_are_not_sparks(saved, tmp_path):
     import shutil
 
