@@ -12,17 +12,23 @@ from typing import Any
 
 from benchmarks.measure import Row, measure
 
-TIMES = 40
+TIMES = 30
 
 
-def milliseconds(work: Callable[[], object]) -> float:
-    """The median time of one call."""
-    taken = []
+def bare_and_added(work: Callable[[], object]) -> tuple[float, float]:
+    """Milliseconds of one call, and what is added to them: medians of calls in turn."""
+    import autolog
+
+    taken: dict[bool, list[float]] = {True: [], False: []}
     for _ in range(TIMES):
-        began = perf_counter()
-        work()
-        taken.append(1000 * (perf_counter() - began))
-    return median(taken)
+        for on, times in taken.items():
+            autolog.spark.autolog(disable=not on)
+            work()  # the first event after a change of mind is not like the others
+            began = perf_counter()
+            work()
+            times.append(1000 * (perf_counter() - began))
+    bare = median(taken[False])
+    return bare, median(taken[True]) - bare
 
 
 def session() -> Any:
@@ -54,15 +60,9 @@ def reads(library: str) -> list[float]:
         with autolog.start_run():
             pass
 
-    works: list[Callable[[], object]] = [frame.count, lambda: spark.read.parquet(path), run]
-    for work in works:
-        milliseconds(work)  # the JVM gets warm
-    bare = [milliseconds(work) for work in works]
-    autolog.spark.autolog()
-    milliseconds(frame.count)
     with autolog.start_run():
-        ours = [milliseconds(work) for work in works[:2]]
-    ours.append(milliseconds(run))
+        query = bare_and_added(frame.count)
+        opening = bare_and_added(lambda: spark.read.parquet(path))
+    _, running = bare_and_added(run)
     spark.stop()
-    query, opening, running = (one - other for one, other in zip(ours, bare, strict=True))
-    return [bare[0], query, bare[1], opening, running]
+    return [*query, *opening, running]
