@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 import autolog
+from autolog.tensorflow.events import EventFiles
 from core_client.client import Client
 from integration_tests.reading import artifacts, only_run, runs
 
@@ -39,6 +40,14 @@ def steps(run: Any, name: str) -> list[int]:
     return [point.step for point in Client().get_metric_history(run.info.run_id, name)]
 
 
+def written(name: str, folder: str = "trained") -> list[int]:
+    """The steps at which the estimator has written a scalar: they vary by one."""
+    points = EventFiles.since_ever(folder).points()
+    found = [point.step for point in points if point.tag == name]
+    assert len(found) > 1
+    return found
+
+
 def test_a_training_its_evaluation_and_its_export() -> None:
     autolog.tensorflow.autolog()
     made = estimator()
@@ -48,8 +57,8 @@ def test_a_training_its_evaluation_and_its_export() -> None:
     run = only_run()
     assert run.info.status == "FINISHED"
     assert run.data.params == {"steps": "20", "max_steps": "None"}
-    assert steps(run, "loss") == [1, 6, 11, 16]
-    assert steps(run, "global_step/sec") == [6, 11, 16]
+    assert steps(run, "loss") == written("loss")
+    assert steps(run, "global_step/sec") == written("global_step/sec")
     assert run.data.metrics["average_loss"] == pytest.approx(metrics["average_loss"])
     assert run.data.metrics["eval/loss"] == pytest.approx(metrics["loss"])
     assert steps(run, "average_loss") == [20]
@@ -72,7 +81,7 @@ def test_train_and_evaluate_is_one_run_with_the_exported_model() -> None:
     )
     run = only_run()
     assert run.data.params == {"steps": "None", "max_steps": "12", "eval_steps": "4"}
-    assert steps(run, "loss") == [1, 6, 11]
+    assert steps(run, "loss") == written("loss")
     assert steps(run, "eval/loss") == [12]
     assert {"model", "tensorboard_logs"} <= artifacts(run)
     assert "tensorboard_logs/eval" in artifacts(run, "tensorboard_logs")
@@ -93,7 +102,7 @@ def test_inside_a_run_of_the_users_own() -> None:
         "LinearRegressorV2-2.steps": "None",
         "LinearRegressorV2-2.max_steps": "12",
     }
-    assert steps(run, "loss") == [1, 6, 7, 12]
+    assert steps(run, "loss") == written("loss")
     assert steps(run, "average_loss") == [6]
     assert "model" not in artifacts(run)
 
