@@ -97,13 +97,13 @@ class Destination:
 
     def stored_artifacts(self, run: Run) -> Artifacts:
         """The files of a run as they are now, with the models that it has logged."""
+        self.outbox.flush()
         own = self.artifacts(run.info.run_id, lambda: run.info.artifact_uri)
         models = self.logged_models(run)
         if not models:
             return own
         from core_client.artifacts.models import WithModels
 
-        self.outbox.flush()
         # Of several models at one path the last one counts.
         return WithModels(
             own, {one.path: open_artifacts(one.artifact_location, self.uri) for one in models}
@@ -142,7 +142,7 @@ class Destination:
     @property
     def near(self) -> bool:
         """Whether the store answers at once, so that the training thread may ask it."""
-        return is_near(self.uri)
+        return is_near(self.uri) and mode() != "offline"
 
     def named_by_server(self, run_id: str, wait: float) -> RunInfo | None:
         """A run that was begun here, as the server has it, which gives runs their ids.

@@ -20,6 +20,7 @@ from core_client.segment import Header
 from core_client.spool import folder_for
 from core_client.sync import Synced, Waiting, sync, waiting
 from tests.command_line import document, in_terminal, said
+from tests.project import ROOT
 
 WRITER = """
 import sys
@@ -29,6 +30,13 @@ for step in range(int(sys.argv[1])):
     run.log_metric("loss", 0.5 * step, step=step)
 print(run.run_id, flush=True)
 sys.stdin.read()
+"""
+FILES = """
+from core_client import fluent
+with fluent.start_run(run_name="away") as run:
+    fluent.log_text("hello", "notes/a.txt")
+    with run.new_model("model").folder() as folder:
+        (folder / "MLmodel").write_text("flavors: {}")
 """
 SYNC = """
 import json
@@ -178,6 +186,22 @@ def test_a_person_sees_how_far_it_is(closed_store: Path) -> None:
     said = in_terminal(100, "sync")
     assert "Sending events" in said
     assert "301/301" in said
+
+
+def test_files_are_kept_offline_as_well(own_place: Path) -> None:
+    """Of a store on this machine, too, which is not touched meanwhile."""
+    done = subprocess.run(
+        [sys.executable, "-c", FILES],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "AUTOLOG_MODE": "offline"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "AUTOLOG_MODE=offline" in done.stderr
+    assert list(own_place.iterdir()) == []
+    [run] = Client().search_runs(["0"])
+    assert run.info.run_name == "away"
+    assert [one.path for one in Client().list_artifacts(run.info.run_id)] == ["model", "notes"]
 
 
 def test_it_sends_though_the_mode_is_offline(
