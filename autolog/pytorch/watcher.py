@@ -25,6 +25,13 @@ class Idle:
 
     state_key = "autolog"
     _legacy_state_key = "autolog"
+    # Lightning passes over a hook that is None. These are those of every step, found at once.
+    on_train_batch_start: Any = None
+    on_train_batch_end: Any = None
+    on_before_zero_grad: Any = None
+    on_before_backward: Any = None
+    on_after_backward: Any = None
+    on_before_optimizer_step: Any = None
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing of ours goes into a checkpoint."""
@@ -40,7 +47,7 @@ class Idle:
         """There is none."""
 
     def __getattr__(self, name: str) -> Any:
-        """Lightning passes over a hook that is None."""
+        """Nor have we use for the other hooks."""
         if name.startswith("on_") or name in ("setup", "teardown"):
             return None
         raise AttributeError(name)
@@ -99,7 +106,7 @@ class Watcher(Idle):
             write = partial(log_params, run) if self.resumed else run.log_params
             write(_params(trainer, module))
         with self._guarded("model_summary.txt"):
-            run.log_text(summary.text(module), "model_summary.txt")
+            run.later(run.log_text, summary.text(module), "model_summary.txt")
         if self.options.log_models and self.options.log_model_signatures:
             with self._guarded("signature"):
                 self.forwards = Forwards(module)
@@ -169,7 +176,8 @@ class Watcher(Idle):
             return
         self._in_epoch = False
         with self._guarded("metrics"):
-            if self._every and self._is_due(trainer):
+            step: int = trainer.global_step
+            if self._every and self._is_due(step, trainer):
                 found = _known(trainer)
                 values = {
                     name: value
@@ -177,16 +185,17 @@ class Watcher(Idle):
                     if name not in self._epoch_names and f"{name}_step" not in found
                 }
                 self._step_names.update(values)
-                self._values.add(trainer.global_step, values)
+                self._values.add(step, values)
         if self._by_batches and is_whole(trainer):
             self._checkpoints.after_step(
                 trainer.current_epoch, trainer.global_step, *self._checkpointing(trainer)
             )
 
-    def _is_due(self, trainer: Any) -> bool:
+    def _is_due(self, step: int, trainer: Any) -> bool:
         """Whether the step is one of every n-th; each optimizer counts as one in Lightning."""
-        step: int = trainer.global_step // max(1, len(trainer.optimizers))
-        return (step + 1) % self._every == 0
+        if self._every == 1:
+            return True
+        return (step // max(1, len(trainer.optimizers)) + 1) % self._every == 0
 
     def after_epoch(self, trainer: Any) -> None:
         """Lightning has worked out the metrics of the epoch in all processes."""
