@@ -21,7 +21,7 @@ from core_client.checks import (
     tag_value,
     whole_number,
 )
-from core_client.destination import Destination, destination
+from core_client.destination import CALL_WAIT, Destination, destination
 from core_client.entities import (
     DatasetInput,
     Metric,
@@ -51,7 +51,7 @@ from core_client.exceptions import MlflowException, invalid
 from core_client.run_files import RunFiles
 from core_client.run_models import RunModels
 
-ROOM_WAIT = 5.0  # seconds that the end of a run waits for room on a full disk
+ROOM_WAIT = 5.0  # seconds that the end of a user's own run waits for room on a full disk
 PARENT = "mlflow.parentRunId"
 
 
@@ -341,7 +341,7 @@ class ActiveRun(RunFiles, RunModels):
             self._destination.spool.append_events(ended)
         except MlflowException:  # the disk is full: what can be sent makes room
             with contextlib.suppress(MlflowException):
-                self._destination.drain.flush(ROOM_WAIT)
+                self._destination.drain.flush(ROOM_WAIT if wait_for_disk else CALL_WAIT)
             self._destination.spool.append_events(ended)
         if PARENT not in self.tags:  # else the parent's end does it for all its children
             sync = self._destination.spool.sync

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -75,6 +76,13 @@ class MlflowServer:
                 return answer.status == 200
         except OSError:
             return False
+
+    def tags(self, run_id: str) -> dict[str, str]:
+        """A run's tags as the server itself tells them."""
+        where = f"{self.url}/api/2.0/mlflow/runs/get?run_id={run_id}"
+        with urllib.request.urlopen(where) as answer:
+            found = json.load(answer)["run"]["data"]["tags"]
+        return {tag["key"]: tag["value"] for tag in found}
 
     @property
     def running(self) -> bool:

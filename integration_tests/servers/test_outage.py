@@ -112,7 +112,8 @@ def test_a_server_that_is_away_is_waited_for(
     [outer] = [one for one in found if one.data.params == {"p": "kept"}]
     [inner] = [one for one in found if one.data.metrics == {"inner": 1}]
     assert inner.data.tags["mlflow.parentRunId"] == outer.info.run_id != run.run_id
-    # The id that it had meanwhile still stands for the run.
+    # Both ids are recorded: that which it had meanwhile still stands for the run.
+    assert server.tags(outer.info.run_id)["autolog.local_run_id"] == run.run_id
     assert fluent.get_run(run.run_id).info == outer.info
     with fluent.start_run(run.run_id):
         fluent.log_metric("m", 0, step=POINTS)

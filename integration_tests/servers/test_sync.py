@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -90,14 +89,6 @@ def contents() -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in home().rglob("*") if path.is_file()}
 
 
-def tag(server: MlflowServer, run_id: str, key: str) -> str:
-    """A tag as the server itself has it."""
-    where = f"{server.url}/api/2.0/mlflow/runs/get?run_id={run_id}"
-    with urllib.request.urlopen(where) as answer:
-        tags = json.load(answer)["run"]["data"]["tags"]
-    return next(str(one["value"]) for one in tags if one["key"] == key)
-
-
 def assert_all_there_once(server: MlflowServer, status: dict[str, str]) -> dict[str, str]:
     """Each offline run, by its name, ended so and is whole; returns their ids by the local ones."""
     client = Client(server.url)
@@ -107,7 +98,7 @@ def assert_all_there_once(server: MlflowServer, status: dict[str, str]) -> dict[
     outer = {run.info.run_name: run for run in found if run.info.run_name != "child"}
     assert len(found) == 2 * len(outer)
     assert {name: run.info.status for name, run in outer.items()} == status
-    ids = {tag(server, run.info.run_id, "autolog.local_run_id"): run.info.run_id for run in found}
+    ids = {server.tags(run.info.run_id)["autolog.local_run_id"]: run.info.run_id for run in found}
     for name, run in outer.items():
         history = client.get_metric_history(run.info.run_id, "m")
         assert [(p.step, p.value) for p in history] == [(n, n / 2) for n in range(POINTS)]
