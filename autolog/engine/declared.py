@@ -48,21 +48,29 @@ class Declared(Hook):
 class Observing(Declared):
     """Tells the handler of each call that has returned."""
 
-    @unseen
-    def intercept(
-        self, site: Site, wrapped: Callable[..., Any], instance: Any,
-        args: tuple[Any, ...], kwargs: dict[str, Any],
-    ) -> Any:  # fmt: skip
-        """Make the call, then tell of it."""
-        result = wrapped(*args, **kwargs)
-        try:
-            if instance is None:
-                self.handler(result, *args, **kwargs)
-            else:
-                self.handler(result, instance, *args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - the user's call has succeeded
-            guard.report(f"{self.framework.name}: after {site.name}", error)
-        return result
+    def wrapper(self, site: Site) -> Callable[..., Any]:
+        """Make the call, then tell of it: as little as can be between the caller and the call."""
+        handler = self.handler
+
+        @unseen
+        def call(
+            wrapped: Callable[..., Any],
+            instance: Any,
+            args: tuple[Any, ...],
+            kwargs: dict[str, Any],
+        ) -> Any:
+            result = wrapped(*args, **kwargs)
+            if self.active:
+                try:
+                    if instance is None:
+                        handler(result, *args, **kwargs)
+                    else:
+                        handler(result, instance, *args, **kwargs)
+                except Exception as error:  # noqa: BLE001 - the user's call has succeeded
+                    guard.report(f"{self.framework.name}: after {site.name}", error)
+            return result
+
+        return call
 
 
 class Resident(Declared):

@@ -68,6 +68,23 @@ class Hook:
         """Stand in for the function while the hook is active."""
         return wrapped(*args, **kwargs)
 
+    def wrapper(self, site: Site) -> Callable[..., Any]:
+        """What is called in the function's place, as wrapt calls it."""
+        intercept = self.intercept
+
+        @unseen
+        def call(
+            wrapped: Callable[..., Any],
+            instance: Any,
+            args: tuple[Any, ...],
+            kwargs: dict[str, Any],
+        ) -> Any:
+            if self.active:
+                return intercept(site, wrapped, instance, args, kwargs)
+            return wrapped(*args, **kwargs)
+
+        return call
+
     def admitted(self) -> bool:
         """Whether the module that has come may be patched."""
         return True

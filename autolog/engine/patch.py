@@ -21,7 +21,7 @@ from typing import Any
 import wrapt
 
 from autolog.engine import guard
-from autolog.engine.hook import Hook, lock, unseen
+from autolog.engine.hook import Hook, lock
 
 # Layers between the attribute and ours that we look through, at most.
 DEPTH = 50
@@ -44,20 +44,7 @@ class Site:
 
     def layer(self, wrapped: Any) -> Layer:
         """The hook's layer around a function or descriptor."""
-        hook, intercept = self.hook, self.hook.intercept
-
-        @unseen
-        def call(
-            wrapped: Callable[..., Any],
-            instance: Any,
-            args: tuple[Any, ...],
-            kwargs: dict[str, Any],
-        ) -> Any:
-            if hook.active:
-                return intercept(self, wrapped, instance, args, kwargs)
-            return wrapped(*args, **kwargs)
-
-        layer = Layer(wrapped, call)
+        layer = Layer(wrapped, self.hook.wrapper(self))
         layer._self_site = self
         return layer
 

@@ -67,17 +67,20 @@ class Here:
         """Gradients were computed: keep what they are the gradients of."""
         if not self.wanted or _inside() != -1 or _is_called_by_framework():
             return
+        if len(self.losses) >= MOST_LOSSES:
+            return
         if isinstance(tensors, torch.Tensor):
+            if not tensors.ndim and not self.scaled:  # as nearly always
+                self.losses.append(tensors.detach().clone())
+                return
             tensors, weights = (tensors,), (weights,)
         elif weights is None or isinstance(weights, torch.Tensor):
             weights = (weights,) * len(tensors)
-        if len(self.losses) < MOST_LOSSES:
-            for tensor, weight in zip(tensors, weights, strict=True):
-                loss = self.scaled.pop(id(tensor), tensor) if self.scaled else tensor
-                if loss.ndim:  # of a vector, gradients are those of a weighted sum
-                    loss = loss.detach() if weight is None else loss.detach() * weight
-                    loss = loss.sum()
-                self.losses.append(kept(loss))
+        for tensor, weight in zip(tensors, weights, strict=True):
+            loss = self.scaled.pop(id(tensor), tensor)
+            if loss.ndim:  # of a vector, gradients are those of a weighted sum
+                loss = (loss.detach() if weight is None else loss.detach() * weight).sum()
+            self.losses.append(kept(loss))
 
     def forget(self) -> None:
         """The gradients of the losses so far are no more."""
@@ -101,7 +104,9 @@ class Here:
                 losses = self.losses[:1] if by_closure else self.losses
                 samples = (self.fixed_batch or self.batch) * len(losses)
                 part.record(optimizer, losses, samples, self.extra)
-                self.losses, self.extra = [], {}
+                self.losses = []
+                if self.extra:
+                    self.extra = {}
             part.count += 1
             self.wanted = part.training.wants_next()
         if self.losses:

@@ -6,6 +6,7 @@ import atexit
 import sys
 import threading
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet, ref
 
@@ -45,6 +46,7 @@ class Training:
         self.session = Session("pytorch", options, current.get())
         self.run = self.session.run.scope(name)
         self.active = self.session.run.run
+        _end_with_process()
         self.thread = threading.get_ident()
         self.parts: list[Part] = []
         self.models: WeakSet[Any] = WeakSet()
@@ -182,7 +184,7 @@ class Part:
         self._values = Values(run)
         self._started = (0, 0.0)  # steps made and the time, when the rates were last told
         self._recorded = self._samples = 0  # steps since, and the samples in these
-        self._logged: dict[str, float] = {}  # learning rates
+        self._learning_rates: dict[int, float] = {}  # by group, as last recorded
 
     def describe(self, optimizer: Any) -> None:
         """The optimizer and its hyper-parameters."""
@@ -213,7 +215,9 @@ class Part:
         if losses:
             metrics["loss"] = losses[0] if len(losses) == 1 else losses
         for number, group in enumerate(optimizer.param_groups, 1):
-            self._learning_rate(metrics, number, group.get("lr"))
+            rate = group.get("lr")
+            if rate is not self._learning_rates.get(number):
+                self._log_learning_rate(metrics, number, rate)
         if self.training.options.log_gradient_norm:
             norm = _gradient_norm(optimizer)
             if norm is not None:
@@ -225,9 +229,8 @@ class Part:
             self._recorded += 1
         else:
             self._started = step + 1, time.perf_counter()
-        if metrics:
-            self._values.add(step, metrics)
-        self._rate()
+        if metrics and self._values.take(step, metrics):
+            self.hand_in()
 
     def hand_in(self, last: bool = False) -> None:
         """Send what was kept on its way.
@@ -238,15 +241,15 @@ class Part:
         self._rate(last)
         self._values.flush()
 
-    def _learning_rate(self, metrics: dict[str, Any], number: int, value: Any) -> None:
-        """A point where it has changed."""
-        key = "learning_rate" if number == 1 else f"learning_rate_group_{number}"
-        if isinstance(value, torch.Tensor):
-            metrics[key] = kept(value)
-        elif value is not None and self._logged.get(key) != value:
-            metrics[key] = self._logged[key] = value
+    def _log_learning_rate(self, metrics: dict[str, Any], number: int, rate: Any) -> None:
+        """A point where the rate of a group of parameters has changed."""
+        name = "learning_rate" if number == 1 else f"learning_rate_group_{number}"
+        if isinstance(rate, torch.Tensor):  # it may change in place, so it is not remembered
+            metrics[name] = kept(rate)
+        elif rate != self._learning_rates.get(number):
+            metrics[name] = self._learning_rates[number] = rate
 
-    def _rate(self, last: bool = False) -> None:
+    def _rate(self, last: bool) -> None:
         """Steps and samples per second since the last time."""
         now = time.perf_counter()
         steps, since = self._started
@@ -265,7 +268,12 @@ class Part:
 _open: WeakSet[Training] = WeakSet()
 
 
-@atexit.register
+@cache
+def _end_with_process() -> None:
+    """Once there has been a run: what is registered later is called earlier."""
+    atexit.register(_end_all)
+
+
 def _end_all() -> None:
     """The process ends while loops run: an error has ended them, or they stand in no function."""
     for training in list(_open):

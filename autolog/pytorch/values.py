@@ -41,20 +41,32 @@ class Values:
         self._flushing = threading.Lock()  # who reads a run flushes too, in any thread
 
     def add(self, step: int, values: Mapping[str, Any]) -> None:
+        """Take the values of one step, and have them read when it is time to."""
+        if self.take(step, values):
+            self.flush()
+
+    def take(self, step: int, values: Mapping[str, Any]) -> bool:
         """Take the values of one step: numbers, tensors of one element, or lists of them to sum up.
 
         A tensor must not be changed in place by the training later on; see `kept`.
+
+        Returns:
+            Whether it is time to `flush`.
         """
         now = time.time_ns() // 1_000_000
-        if not self._rows:
+        rows = self._rows
+        if not rows:
             self._since = now
+        if torch.cuda.is_initialized():
+            self._note_streams(values)
+        rows.append((step, now, values))
+        return now - self._since > LONGEST or len(rows) >= MOST
+
+    def _note_streams(self, values: Mapping[str, Any]) -> None:
         for value in values.values():
             tensor = value[-1] if type(value) is list else value
             if isinstance(tensor, torch.Tensor) and tensor.is_cuda:
                 self._streams[tensor.device] = torch.cuda.current_stream(tensor.device)
-        self._rows.append((step, now, values))
-        if len(self._rows) >= MOST or now - self._since > LONGEST:
-            self.flush()
 
     def flush(self) -> None:
         """Have all that was taken so far read and written in the background."""
