@@ -93,3 +93,34 @@ def test_listeners_are_told_when_the_active_run_changes(monkeypatch: pytest.Monk
     with fluent.start_run(run_name="outer"), fluent.start_run(run_name="inner", nested=True):
         pass
     assert seen == ["outer", "inner", "outer", None]
+
+
+def test_a_run_at_rest_takes_what_is_logged_and_makes_way_for_another() -> None:
+    first = fluent.start_run()
+    context.rest(first)
+    fluent.log_metric("late", 1.0)
+    stored = Client().get_run(first.run_id)
+    assert (stored.info.status, stored.data.metrics) == ("FINISHED", {"late": 1.0})
+    with fluent.start_run() as second:
+        assert context.active_run() is second
+    assert context.active_run() is None
+    first.resume()
+    assert Client().get_run(first.run_id).info.status == "RUNNING"
+    first.end()
+
+
+def test_a_run_at_rest_stays_as_it_is_when_the_process_ends() -> None:
+    code = "from core_client import context\ncontext.rest(fluent.start_run())\n"
+    assert after(code) == ["FINISHED"]
+
+
+def test_many_steps_are_written_at_once() -> None:
+    with fluent.start_run() as run:
+        run.log_steps([(step, 10 + step, {"a": step / 2, "b": float("nan")}) for step in range(3)])
+    history = Client().get_metric_history(run.run_id, "a")
+    assert [(point.step, point.timestamp, point.value) for point in history] == [
+        (0, 10, 0.0),
+        (1, 11, 0.5),
+        (2, 12, 1.0),
+    ]
+    assert len(Client().get_metric_history(run.run_id, "b")) == 3
