@@ -35,6 +35,7 @@ from core_client.events import (
     writable,
 )
 from core_client.exceptions import MlflowException, invalid, missing
+from core_client.move_models import ModelMove
 from core_client.run import PARENT
 from core_client.settings import absolute, without_password
 from core_client.spool import folder_for
@@ -112,13 +113,18 @@ class _Move:
         self.uris = (source, target)
         self.source: Store = destination(source).current()
         self.target: Store = destination(target).current()
+        self.models = ModelMove(source, target, _sizes)
         self.done: set[str] = set()
 
     def compare(self) -> Iterator[Moved]:
         """What `run` would write, without writing it."""
         for experiment, run in _all_runs(self.source):
             copy = self.copy(run)
-            news = copy is None or bool(self.differences(run) or self.lacking_files(run, copy))
+            news = copy is None or bool(
+                self.differences(run)
+                or self.lacking_files(run, copy)
+                or self.models.lacking(run, copy)
+            )
             new_id = copy.info.run_id if copy else ""
             yield Moved(experiment.name, run.info.run_id, new_id, news, "")
 
@@ -176,6 +182,11 @@ class _Move:
             news = self.copy_files(run) or news
         except MlflowException as error:
             problems.append(f"Its files: {error}")
+        copy = self.copy(run)
+        if copy and self.models.lacking(run, copy):
+            news = True
+            problems += self.models.copy(run, copy)
+            problems += self.models.lacking(run, copy)
         if run.info.lifecycle_stage == LifecycleStage.DELETED:
             self.target.apply([RunDeleted(run.info.run_id, _now())])
         if not problems:

@@ -7,12 +7,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import create_engine, text, update
 
 from autolog.exceptions import MlflowException
 from core_client import fluent
 from core_client.client import Client
 from core_client.entities import FileInfo
+from core_client.move import move
 from core_client.run import ActiveRun
 from core_client.stores import open_store
 from core_client.stores.sql.dialects import database_url
@@ -20,17 +22,22 @@ from core_client.stores.sql.models import logged_models
 from tests.command_line import document, piped
 
 
-@pytest.fixture(autouse=True)
-def upgraded(own_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def upgraded(uri: str) -> str:
     """As `mlflow db upgrade` would leave our own database, as far as it concerns models."""
-    uri = f"sqlite:///{own_place}/mlflow.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     with closing(open_store(uri)):
         engine = create_engine(database_url(uri))
         with engine.begin() as connection:
             logged_models.metadata.create_all(connection)
             connection.execute(text("ALTER TABLE inputs ADD COLUMN step BIGINT DEFAULT 0 NOT NULL"))
         engine.dispose()
+    return uri
+
+
+@pytest.fixture(autouse=True)
+def uri(own_place: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    found = upgraded(f"sqlite:///{own_place}/mlflow.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", found)
+    return found
 
 
 def log(run: ActiveRun, path: str, content: str, step: int = 0) -> str:
@@ -152,3 +159,37 @@ def test_a_model_that_lies_elsewhere_is_not_removed(run: ActiveRun, own_place: P
         assert "lie elsewhere" in json.loads(result.stdout)["kept"][run.run_id]
     engine.dispose()
     assert (elsewhere / "file").read_text() == "kept"
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["as models", "as files"])
+def test_models_move_into_another_store(
+    run: ActiveRun, uri: str, tmp_path: Path, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Client()
+    outputs = source.get_run(run.run_id).outputs.model_outputs
+    source.writer(run.run_id).log_metric("score", 0.5, step=3, model_id=outputs[0].model_id)
+    fluent.delete_run(run.run_id)
+    there = tmp_path / "there"
+    there.mkdir()
+    monkeypatch.chdir(there)  # where a new store puts its artifacts
+    target = upgraded(f"sqlite:///{there}/mlflow.db") if kept else str(there / "mlruns")
+    assert [one.news for one in move(uri, target, dry_run=True)] == [True]
+    assert [(one.news, one.problem) for one in move(uri, target)] == [(True, "")]
+    assert [one.news for one in move(uri, target, dry_run=True)] == [False]
+    assert [(one.news, one.problem) for one in move(uri, target)] == [(False, "")]
+    copy = Client(target)
+    files = copy.artifacts(run.run_id)
+    assert files.read("model/data/model.txt") == b"new"
+    assert files.read("notes/best.model/data/model.txt") == b"best"
+    found = copy.get_run(run.run_id)
+    assert found.info.lifecycle_stage == "deleted"
+    if not kept:
+        old = next(one.path for one in files.list() if one.path.startswith("model."))
+        assert files.read(f"{old}/data/model.txt") == b"old"
+        return
+    assert found.outputs == source.get_run(run.run_id).outputs
+    for output in outputs:
+        ours, theirs = (client.get_logged_model(output.model_id) for client in (source, copy))
+        assert theirs.artifact_location != ours.artifact_location
+        place = {"artifact_location": "", "last_updated_timestamp": 0}
+        assert replace(ours, **place) == replace(theirs, **place)
