@@ -65,7 +65,7 @@ class Here:
 
     def after_backward(self, tensors: Any, weights: Any) -> None:
         """Gradients were computed: keep what they are the gradients of."""
-        if not self.wanted or _inside() != -1 or _is_called_by_framework():
+        if not self.wanted or _inside() != -1 or _is_left_alone():
             return
         if len(self.losses) >= MOST_LOSSES:
             return
@@ -94,6 +94,8 @@ class Here:
             optimizer: the optimizer.
             by_closure: the step itself called `backward`, perhaps again and again.
         """
+        if _is_captured():
+            return
         part = self.parts.get(id(optimizer))
         if part is None or part.training is not self.training or part.training.resting:
             part = self._of(optimizer)
@@ -192,6 +194,15 @@ class Here:
         if watched is not None and any(one is first for one in watched.parameters()):
             return modules.unwrapped(watched)
         return modules.known(optimizer)
+
+
+def _is_left_alone() -> bool:
+    return _is_called_by_framework() or _is_captured()
+
+
+def _is_captured() -> bool:
+    """Whether a GPU is not computing, but noting what it will have to compute again and again."""
+    return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
 
 
 def _is_called_by_framework() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from _thread import _local as local
 
 from autolog.engine import after, while_on
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
     M = TypeVar("M")
 
 _threads = local()
+
+
+def _after_fork() -> None:
+    global _threads
+    _threads = local()  # the loops are the parent's
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def here() -> Here:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import sys
 import threading
 import time
@@ -266,6 +267,16 @@ class Part:
 
 
 _open: WeakSet[Training] = WeakSet()
+
+
+def _after_fork() -> None:
+    """In the child: the trainings are the parent's to end."""
+    for training in _open:
+        training.ended = True
+    _open.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 @cache

@@ -584,10 +584,56 @@ def test_the_model_pickles_as_before(tmp_path: Any) -> None:
 def test_a_fork_of_the_process_is_silent() -> None:
     model = Net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    steps(model, optimizer)
-    child = os.fork()
-    if not child:
-        steps(model, optimizer)
-        os._exit(0)
-    os.waitpid(child, 0)
-    assert len(history(only_run(), "loss")) == STEPS
+    for number in range(STEPS):
+        steps(model, optimizer, number=1)
+        if number == 1:
+            child = os.fork()
+            if not child:
+                steps(model, optimizer)
+                background.wait()
+                os._exit(0)
+            os.waitpid(child, 0)
+    run = only_run()
+    assert run.info.status == "RUNNING"
+    assert len(history(run, "loss")) == STEPS
+
+
+def test_cells_of_a_notebook_go_on_with_one_training() -> None:
+    names: dict[str, Any] = {"torch": torch, "Net": Net, "loss_of": loss_of, "__name__": "cell"}
+
+    def cell(code: str) -> None:
+        exec(compile(code, "cell", "exec"), names)  # noqa: S102 - as notebooks do it
+
+    cell("model = Net(); optimizer = torch.optim.SGD(model.parameters())")
+    for number in range(3):
+        cell("for _ in range(2):\n    loss_of(model).backward()\n    optimizer.step()")
+        assert len(history(only_run(), "loss")) == 2 * number + 2
+    assert only_run().data.params["model"] == "Net"
+
+
+def test_a_trainer_class_with_validation_and_its_own_metrics() -> None:
+    class Trainer:
+        def __init__(self) -> None:
+            self.model = Net()
+            self.optimizer = torch.optim.Adam(self.model.parameters())
+
+        def fit(self, epochs: int) -> None:
+            for epoch in range(epochs):
+                self.train()
+                with torch.no_grad():
+                    autolog.log_metric("val_loss", loss_of(self.model), step=epoch)
+
+        def train(self) -> None:
+            for _ in range(STEPS):
+                self.step()
+
+        def step(self) -> None:
+            self.optimizer.zero_grad()
+            loss_of(self.model).backward()
+            self.optimizer.step()
+
+    Trainer().fit(3)
+    run = only_run()
+    assert run.info.status == "FINISHED"
+    assert len(history(run, "loss")) == 3 * STEPS
+    assert len(history(run, "val_loss")) == 3
