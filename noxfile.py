@@ -236,5 +236,7 @@ def servers(session: nox.Session) -> None:
 @nox.session(default=False)
 def benchmarks(session: nox.Session) -> None:
     """The budgets, ours beside MLflow's."""
-    session.install("-e", f".[{BESIDE_MLFLOW},spark]", *group("mlflow"))
+    session.install(
+        "-e", f".[{BESIDE_MLFLOW},spark]", *group("mlflow"), *group("pytorch")
+    )  # fmt: skip
     session.run("python", "-m", "benchmarks", *session.posargs)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import partial, wraps
 from multiprocessing.context import get_spawning_popen
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 
@@ -18,6 +18,19 @@ from autolog.pytorch import datasets, params, summary
 from autolog.pytorch.forwards import Forwards
 from autolog.pytorch.resume import CHECKPOINTS, checkpoint_folder, log_params
 from autolog.pytorch.values import Values
+
+H = TypeVar("H", bound=Callable[..., None])
+
+
+def unharmed(hook: H) -> H:
+    """A hook whose faults are told, and never reach the training."""
+
+    @wraps(hook)
+    def call(self: Any, *args: Any) -> None:
+        with guarded(f"pytorch: {hook.__name__}", lambda: self.run.name, self.run.silent):
+            hook(self, *args)
+
+    return cast("H", call)
 
 
 class Idle:
@@ -89,6 +102,7 @@ class Watcher(Idle):
     def __reduce__(self) -> tuple[Any, ...]:
         return _elsewhere(Watcher, self.run, self.options, self.names, self.resumed)
 
+    @unharmed
     def on_train_start(self, trainer: Any, module: Any) -> None:
         """Write what is known before the first batch."""
         if current.get() is None:  # in a process that the fit has started, all is part of the fit
@@ -111,6 +125,7 @@ class Watcher(Idle):
             with self._guarded("signature"):
                 self.forwards = Forwards(module)
 
+    @unharmed
     def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
         """Save a checkpoint if one is due; the epoch's metrics are not all worked out yet."""
         self._after_step(trainer)
@@ -126,39 +141,38 @@ class Watcher(Idle):
                 self.run.silent,
             )
 
+    @unharmed
     def on_validation_end(self, trainer: Any, module: Any) -> None:
         """Note what is of validation; write it by step, too, if there are several in an epoch."""
         if trainer.sanity_checking:
             return
-        with self._guarded("metrics"):
-            fresh = changed(_known(trainer), self._before)
-            self._epoch_names.update(fresh)
-            self._several = self._several or not trainer.is_last_batch
-            if self._several:
-                by_step = {f"{name}_step": value for name, value in fresh.items()}
-                self._values.add(trainer.global_step, by_step)
+        fresh = changed(_known(trainer), self._before)
+        self._epoch_names.update(fresh)
+        self._several = self._several or not trainer.is_last_batch
+        if self._several:
+            by_step = {f"{name}_step": value for name, value in fresh.items()}
+            self._values.add(trainer.global_step, by_step)
 
+    @unharmed
     def on_train_end(self, trainer: Any, module: Any) -> None:
         """Write the last epoch, and where the training was stopped early."""
         self.after_epoch(trainer)
-        with self._guarded("early stopping"):
-            for number, one in enumerate(early_stopping(trainer), 1):
-                values = _stopped(one)
-                if values:
-                    self.run.log_metrics({_numbered(number, k): v for k, v in values.items()})
         self._stop()
+        for number, one in enumerate(early_stopping(trainer), 1):
+            values = _stopped(one)
+            if values:
+                self.run.log_metrics({_numbered(number, k): v for k, v in values.items()})
 
+    @unharmed
     def on_exception(self, trainer: Any, module: Any, exception: BaseException) -> None:
         """Write what there is."""
-        with self._guarded("metrics"):
-            if self._completed != _completed(trainer):  # it was not the batch itself that failed
-                self._after_step(trainer)
+        if self._completed != _completed(trainer):  # it was not the batch itself that failed
+            self._after_step(trainer)
         self._stop()
 
     def before_validation(self, trainer: Any) -> None:
         """Remember what there was before, to know what it gave."""
-        with self._guarded("metrics"):
-            self._before = dict(_known(trainer))
+        self._before = dict(_known(trainer))
 
     def before_batch(self, trainer: Any, batch: Any) -> bool:
         """Write what the step before this batch gave. False if there is no need of more calls."""
@@ -175,17 +189,16 @@ class Watcher(Idle):
         if not self._in_epoch:
             return
         self._in_epoch = False
-        with self._guarded("metrics"):
-            step: int = trainer.global_step
-            if self._every and self._is_due(step, trainer):
-                found = _known(trainer)
-                values = {
-                    name: value
-                    for name, value in found.items()
-                    if name not in self._epoch_names and f"{name}_step" not in found
-                }
-                self._step_names.update(values)
-                self._values.add(step, values)
+        step: int = trainer.global_step
+        if self._every and self._is_due(step, trainer):
+            found = _known(trainer)
+            values = {
+                name: value
+                for name, value in found.items()
+                if name not in self._epoch_names and f"{name}_step" not in found
+            }
+            self._step_names.update(values)
+            self._values.add(step, values)
         if self._by_batches and is_whole(trainer):
             self._checkpoints.after_step(
                 trainer.current_epoch, trainer.global_step, *self._checkpointing(trainer)
@@ -202,15 +215,14 @@ class Watcher(Idle):
         if not self._epoch_over:
             return
         self._epoch_over = False
-        with self._guarded("metrics"):
-            found = dict(_known(trainer))
-            # What did not change is of an earlier epoch: not every epoch is validated.
-            fresh = changed(found, self._seen)
-            values = {name: value for name, value in fresh.items() if name not in self._step_names}
-            self._epoch_names.update(values)
-            self._seen = found
-            if (self._epoch + 1) % self.options.log_every_n_epoch == 0:
-                self._values.add(self._epoch, values)
+        found = dict(_known(trainer))
+        # What did not change is of an earlier epoch: not every epoch is validated.
+        fresh = changed(found, self._seen)
+        values = {name: value for name, value in fresh.items() if name not in self._step_names}
+        self._epoch_names.update(values)
+        self._seen = found
+        if (self._epoch + 1) % self.options.log_every_n_epoch == 0:
+            self._values.add(self._epoch, values)
 
     def _checkpointing(self, trainer: Any) -> tuple[Any, Any]:
         """The metrics to decide by, and what saves a checkpoint to a path."""
@@ -254,21 +266,24 @@ class Early(Idle):
     state_key = "autolog-early"
 
     def __init__(self, watcher: Watcher) -> None:
-        self.watcher = watcher
+        self.watcher, self.run = watcher, watcher.run
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _elsewhere(Early, self.watcher)
 
+    @unharmed
     def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
         """By now Lightning has worked out what the last step gave."""
         if not (trainer.is_global_zero and self.watcher.before_batch(trainer, batch)):
             self.__dict__["on_train_batch_start"] = None  # not called again
 
+    @unharmed
     def on_train_epoch_start(self, trainer: Any, module: Any) -> None:
         """By now it has worked out the metrics of the last epoch."""
         if trainer.is_global_zero:
             self.watcher.after_epoch(trainer)
 
+    @unharmed
     def on_validation_start(self, trainer: Any, module: Any) -> None:
         """What comes now is of the validation."""
         if trainer.is_global_zero:

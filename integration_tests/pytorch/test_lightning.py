@@ -361,6 +361,33 @@ def test_a_training_that_breaks_off(package, raised):
     assert not module._forward_hooks
 
 
+def test_a_run_that_ends_while_the_training_goes_on():
+    def on_train_epoch_end(self):
+        if self.current_epoch == 0:
+            autolog.end_run()
+
+    autolog.pytorch.autolog(log_models=False)
+    own = trainer(PL)
+    own.fit(regressor(PL, on_train_epoch_end=on_train_epoch_end), loader())
+    assert own.global_step == 24
+    assert only_run().info.status == "FINISHED"
+    assert steps(only_run(), "loss") == [0, 1, 2]
+
+
+def test_a_compiled_module():
+    def training_step(self, batch, batch_idx):  # what it logs, PyTorch 2.13 cannot compile
+        return torch.nn.functional.mse_loss(self(batch[0]), batch[1])
+
+    autolog.pytorch.autolog(silent=True)
+    module = regressor(PL, training_step=training_step)
+    trainer(PL, max_epochs=1).fit(torch.compile(module, backend="eager"), loader())
+    run = only_run()
+    assert run.data.params["lr"] == "0.05"
+    uri = f"runs:/{run.info.run_id}/model"
+    loaded = autolog.pytorch.load_model(uri, model=regressor(PL))
+    assert torch.equal(loaded.linear.weight, module.linear.weight)
+
+
 def test_losses_that_are_no_numbers_are_recorded_as_such():
     def training_step(self, batch, batch_idx):
         loss = torch.nn.functional.mse_loss(self(batch[0]), batch[1]) * float("inf")
