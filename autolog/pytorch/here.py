@@ -202,7 +202,7 @@ def _is_left_alone() -> bool:
 
 def _is_captured() -> bool:
     """Whether a GPU is not computing, but noting what it will have to compute again and again."""
-    return torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing()
+    return bool(torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing())
 
 
 def _is_called_by_framework() -> bool:
