@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Save = Callable[[str], object]
 
 FOLDER = "checkpoints"
+DEFAULT_MONITOR = "val_loss"  # what nobody has chosen, a training without validation need not have
 LATEST = "mlflow.latest_checkpoint_artifact"  # the tag that names the newest one's file
 WEIGHTS = ".weights"  # before the ending of a file that holds the weights alone
 
@@ -118,7 +119,7 @@ class Checkpoints:
                 f"'{self._monitor}', and the training has only {', '.join(values) or 'no metric'}. "
                 "Choose one with checkpoint_monitor=..., or keep every checkpoint with "
                 "checkpoint_save_best_only=False, or none with checkpoint=False.",
-                self.run.silent,
+                self.run.silent or self._monitor == DEFAULT_MONITOR,
             )
             return False
         if self._best is None:

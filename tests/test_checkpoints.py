@@ -152,6 +152,16 @@ def test_a_missing_monitor_is_told_once(run: Recorder, caplog: pytest.LogCapture
     assert kept(run) == set()
 
 
+def test_a_training_without_validation_is_not_troubled_about_a_default(
+    run: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "autolog"):
+        checkpoints = Checkpoints(run, Options(DEFAULTS), ".h5")
+        checkpoints.after_epoch(0, 1, lambda: {"loss": 1}, lambda path: None)
+    assert caplog.messages == []
+    assert kept(run) == set()
+
+
 def test_a_save_that_fails_leaves_nothing_and_the_next_one_is_kept(
     run: Recorder, faults: Faults
 ) -> None:

@@ -74,7 +74,8 @@ def autolog(
         registered_model_name: register each model under this name.
         extra_tags: tags for the runs that autologging opens.
         checkpoint: keep checkpoints of trainings with Lightning, which `load_checkpoint` reads.
-        checkpoint_monitor: the metric that says which checkpoint is the best.
+        checkpoint_monitor: the metric that says which checkpoint is the best. A training without
+            ``val_loss`` has no best one by default.
         checkpoint_mode: whether the best is its ``min`` or its ``max``.
         checkpoint_save_best_only: keep the best checkpoint alone, not each one.
         checkpoint_save_weights_only: leave the optimizer's state out.

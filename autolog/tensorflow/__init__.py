@@ -66,7 +66,8 @@ def autolog(
         log_every_epoch: keep the metrics of each epoch.
         log_every_n_steps: keep the metrics of every n-th batch.
         checkpoint: keep checkpoints of Keras models while they are trained.
-        checkpoint_monitor: the metric that tells the best one.
+        checkpoint_monitor: the metric that tells the best one. A training without validation has
+            no ``val_loss``, and so no best one.
         checkpoint_mode: ``min`` or ``max``: which value of it is better.
         checkpoint_save_best_only: keep the best one; otherwise all.
         checkpoint_save_weights_only: keep the weights, without the model and its optimizer.
