@@ -70,7 +70,9 @@ class evaluating:
 def plain(value: Any) -> Any:
     """Tensors as arrays, all through."""
     if hasattr(value, "detach"):
-        return value.detach().cpu().numpy()
+        found = value.detach().cpu()
+        # NumPy has no such type.
+        return (found.float() if str(found.dtype) == "torch.bfloat16" else found).numpy()
     if isinstance(value, Mapping):
         return {name: plain(one) for name, one in value.items()}
     if type(value) in (list, tuple):

@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.measure import Row, measure
 from benchmarks.rows.sklearn import times_slower
 
-STEPS, BATCH = 1500, 32
+STEPS, BATCH = 1000, 32
 
 
 def trainer(**how: Any) -> Any:
@@ -71,10 +71,10 @@ def fit() -> Callable[[], object]:
     return lambda: trainer().fit(module, loader)
 
 
-@measure(Row("lightning, 1500 steps, each recorded, models off", "x", at_most=1.03), pairs=3)
+@measure(Row("lightning, 1000 steps, each recorded, models off", "x", at_most=1.03), pairs=3)
 def every_step(library: str) -> list[float]:
     options = {"log_every_n_step": 1, "log_models": False, "checkpoint": False}
-    return [times_slower(library, fit(), 5, of="pytorch", **options)]
+    return [times_slower(library, fit(), 3, of="pytorch", **options)]
 
 
 @measure(Row("lightning, two processes (gloo, CPU), the whole script", "s more"), pairs=3)

@@ -111,6 +111,13 @@ def test_predictions(tmp_path):
     np.testing.assert_array_equal(loaded.predict(table).to_numpy(), expected(model))
 
 
+def test_predictions_in_half_precision(tmp_path):
+    pytorch.save_model(layers().bfloat16(), tmp_path / "m", input_example=ROWS[:2])
+    loaded = pyfunc.load_model(tmp_path / "m")
+    assert loaded.predict(ROWS).dtype == np.float32
+    assert next(loaded.unwrap().parameters()).dtype == torch.bfloat16
+
+
 def test_weights_alone(tmp_path):
     model = layers()
     pytorch.save_model(model, tmp_path / "m", serialization_format="safetensors")
