@@ -33,7 +33,9 @@ def _sources(message: Any) -> Iterator[Source]:
             paths = [options.get("path") or ":".join(filter(None, map(options.get, _JDBC)))]
         schema = message.schema if message.schema.startswith("{") else ""
         kept = tuple(map(shown, paths[:MOST_PATHS]))
-        yield Source(kept, message.format or "default", schema=schema, number=len(paths))
+        version = next((options[key] for key in options if key.lower() == "versionasof"), None)
+        format = message.format or "default"
+        yield Source(kept, format, version, schema=schema, number=len(paths))
     elif kind == "NamedTable":
         name = message.unparsed_identifier
         yield Source((shown(name),), "table", table=shown(name))

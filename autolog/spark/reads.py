@@ -6,6 +6,7 @@ query comes from a thread of Spark's, some time later: it adds what no run in qu
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from threading import Lock
 
@@ -17,12 +18,12 @@ from core_client.run import PARENT, ActiveRun
 from core_client.settings import MAX_TAG_VALUE
 
 TAG = "sparkDatasourceInfo"
-MOST_BEFORE = 1000  # sources that are remembered for runs to come
+MOST = 1000  # sources that a run has, and that are remembered for runs to come
 PLACE = "spark: what was read"
 
 _lock = Lock()
 _before: dict[Source, None] = {}  # read while no run was active, in order
-_aside: list[Source] = []  # texts of which it is not clear yet who read them
+_aside: deque[Source] = deque(maxlen=MOST)  # texts of which it is not clear yet who read them
 
 
 def note(sources: Iterable[Source]) -> None:
@@ -99,32 +100,38 @@ def _spread(source: Source) -> None:
 
 def _give(runs: list[ActiveRun], sources: Iterable[Source]) -> None:
     for source in sources:
-        if not runs and len(_before) < MOST_BEFORE:
+        if not runs and len(_before) < MOST:
             _before[source] = None
         for run in runs:
             _add(run, source)
 
 
 def _add(run: ActiveRun, source: Source) -> None:
-    there = run.tags.get(TAG, "")
-    new = [line for line in dict.fromkeys(source.lines) if line not in _lines(run)]
-    if not new:
+    known = _lines(run)
+    new = [line for line in dict.fromkeys(source.lines) if line not in known]
+    if not new or len(known) >= MOST:
         return
+    known.update(new)
+    text = run.tags.get(TAG, "")
     for line in new:
-        text = f"{there}\n{line}" if there else line
-        if len(text) > MAX_TAG_VALUE:
+        longer = f"{text}\n{line}" if text else line
+        if len(longer) > MAX_TAG_VALUE:
             notice(
                 f"autolog: the tag {TAG} of run '{run.info.run_name}' is full. Further sources "
                 "are listed among the run's datasets only."
             )
             break
-        there = text
-    run.set_tag(TAG, there)
+        text = longer
+    if text != run.tags.get(TAG, ""):
+        run.set_tag(TAG, text)
     run.log_inputs([source.dataset()])
 
 
 def _lines(run: ActiveRun) -> set[str]:
-    return set(run.tags.get(TAG, "").split("\n"))
+    """What the run knows already, be it begun by another process."""
+    known: set[str] = run.__dict__.setdefault("sources_read", set())
+    known.update(line for line in run.tags.get(TAG, "").split("\n") if line)
+    return known
 
 
 def _inference(text: Source) -> bool:

@@ -13,6 +13,7 @@ import pytest
 
 from core_client import context, fluent
 from core_client.client import Client
+from core_client.run import ActiveRun
 
 BEGIN = "import asyncio, os, sys, threading\nfrom core_client import fluent\n"
 
@@ -124,3 +125,26 @@ def test_many_steps_are_written_at_once() -> None:
         (2, 12, 1.0),
     ]
     assert len(Client().get_metric_history(run.run_id, "b")) == 3
+
+
+def test_watchers_can_still_write_to_a_run_that_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Watcher:
+        def beginning(self, run: ActiveRun) -> None:
+            assert fluent.active_run() is not run
+            run.set_tag("began", run.info.run_name)
+
+        def ending(self, run: ActiveRun) -> None:
+            run.set_tag("ended", run.info.run_name)
+
+    monkeypatch.setattr(context, "watchers", [Watcher()])
+    with fluent.start_run(run_name="outer"), fluent.start_run(run_name="inner", nested=True) as run:
+        run.child("never active").end()
+    found = Client().search_runs(["0"])
+    tags = {
+        one.info.run_name: (one.data.tags.get("began"), one.data.tags.get("ended")) for one in found
+    }
+    assert tags == {
+        "outer": ("outer", "outer"),
+        "inner": ("inner", "inner"),
+        "never active": (None, None),
+    }
