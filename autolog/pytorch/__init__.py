@@ -62,8 +62,8 @@ def autolog(
     Args:
         log_every_n_epoch: record the metrics of every n-th epoch with Lightning.
         log_every_n_step: record the metrics of every n-th step too. By default those of epochs
-            alone with Lightning; of a loop every step up to the thousandth, then every tenth up
-            to the ten thousandth, and so on.
+            alone with Lightning; of a loop every step of the first hundred, every tenth of the
+            first ten thousand, every hundredth of the first million.
         log_models: keep the trained model.
         log_datasets: keep name, digest, schema and size of training and evaluation data.
         disable: switch PyTorch autologging off.

@@ -56,7 +56,7 @@ class Here:
 
     def after_scaling(self, outputs: Any, scaled: Any) -> None:
         """A loss was multiplied, so that its gradients do not vanish."""
-        if self.wanted and scaled is not outputs:
+        if scaled is not outputs and self._listens():
             if isinstance(outputs, torch.Tensor):
                 self.scaled[id(scaled)] = outputs.detach()
             else:
@@ -65,11 +65,13 @@ class Here:
 
     def after_backward(self, tensors: Any, weights: Any) -> None:
         """Gradients were computed: keep what they are the gradients of."""
-        if not self.wanted or _inside() != -1 or _is_left_alone():
+        if not (self.wanted or self._listens()) or _inside() != -1 or _is_called_by_framework():
             return
         if len(self.losses) >= MOST_LOSSES:
             return
         if isinstance(tensors, torch.Tensor):
+            if tensors.is_cuda and torch.cuda.is_current_stream_capturing():
+                return  # nothing is computed, only noted, to be computed again and again
             if not tensors.ndim and not self.scaled:  # as nearly always
                 self.losses.append(tensors.detach().clone())
                 return
@@ -81,6 +83,10 @@ class Here:
             if loss.ndim:  # of a vector, gradients are those of a weighted sum
                 loss = (loss.detach() if weight is None else loss.detach() * weight).sum()
             self.losses.append(kept(loss))
+
+    def _listens(self) -> bool:
+        """Whether the next step is recorded, or may be that of another loop."""
+        return self.wanted or (self.training is not None and self.training.resting)
 
     def forget(self) -> None:
         """The gradients of the losses so far are no more."""
@@ -94,8 +100,6 @@ class Here:
             optimizer: the optimizer.
             by_closure: the step itself called `backward`, perhaps again and again.
         """
-        if _is_captured():
-            return
         part = self.parts.get(id(optimizer))
         if part is None or part.training is not self.training or part.training.resting:
             part = self._of(optimizer)
@@ -110,7 +114,7 @@ class Here:
                 if self.extra:
                     self.extra = {}
             part.count += 1
-            self.wanted = part.training.wants_next()
+            self.wanted = part.count == part.due or part.training.wants_next()
         if self.losses:
             self.forget()
 
@@ -194,15 +198,6 @@ class Here:
         if watched is not None and any(one is first for one in watched.parameters()):
             return modules.unwrapped(watched)
         return modules.known(optimizer)
-
-
-def _is_left_alone() -> bool:
-    return _is_called_by_framework() or _is_captured()
-
-
-def _is_captured() -> bool:
-    """Whether a GPU is not computing, but noting what it will have to compute again and again."""
-    return bool(torch.cuda.is_initialized() and torch.cuda.is_current_stream_capturing())
 
 
 def _is_called_by_framework() -> bool:

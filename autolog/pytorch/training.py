@@ -61,9 +61,8 @@ class Training:
     def add(self, optimizer: Any, model: Any) -> Part:
         """One more optimizer, with the model that it trains."""
         number = len(self.parts) + 1
-        part = Part(self, self.run.within(f"{self.run.prefix}optimizer_{number}."), number)
-        if number == 1:
-            part = Part(self, self.run, number)
+        prefix = "" if number == 1 else f"optimizer_{number}."
+        part = Part(self, self.run.within(self.run.prefix + prefix))
         self.parts.append(part)
         part.describe(optimizer)
         if model is None:
@@ -136,7 +135,7 @@ class Training:
         """It is over for good."""
         if self.ended:
             return
-        self.ended = True
+        self.ended = self.resting = True
         background.not_before_waiting(self.look)
         for part in self.parts:
             part.hand_in(last=True)
@@ -173,15 +172,15 @@ class Part:
     Args:
         training: the training.
         run: where its values go.
-        number: 1 for the training's first.
     """
 
-    def __init__(self, training: Training, run: Recorder, number: int) -> None:
-        self.training, self.run, self.number = training, run, number
+    def __init__(self, training: Training, run: Recorder) -> None:
+        self.training, self.run = training, run
         self.optimizer: ref[Any] | None = None
         self.is_gone = False
         self.count = self.due = 0  # steps made, the next to be recorded
         self._every: int | None = training.options.log_every_n_step
+        self._with_norm: bool = training.options.log_gradient_norm
         self._values = Values(run)
         self._started = (0, 0.0)  # steps made and the time, when the rates were last told
         self._recorded = self._samples = 0  # steps since, and the samples in these
@@ -211,7 +210,8 @@ class Part:
             extra: further metrics.
         """
         step = self.count
-        self.due = step + (self._every or 10 ** max(0, len(str(step)) - 3))
+        # A fast loop makes thousands of steps a second: ever fewer of them are recorded.
+        self.due = step + (self._every or 10 ** ((len(str(step)) - 1) // 2))
         metrics: dict[str, Any] = {}
         if losses:
             metrics["loss"] = losses[0] if len(losses) == 1 else losses
@@ -219,10 +219,8 @@ class Part:
             rate = group.get("lr")
             if rate is not self._learning_rates.get(number):
                 self._log_learning_rate(metrics, number, rate)
-        if self.training.options.log_gradient_norm:
-            norm = _gradient_norm(optimizer)
-            if norm is not None:
-                metrics["gradient_norm"] = norm
+        if self._with_norm:
+            metrics |= _gradient_norm(optimizer)
         for key, value in extra.items():
             metrics[key] = kept(value) if isinstance(value, torch.Tensor) else value
         if self._started[1]:
@@ -301,7 +299,7 @@ def _searched(optimizer: Any) -> Any:
     return None if optimizer is None else modules.searched(optimizer)
 
 
-def _gradient_norm(optimizer: Any) -> Any:
+def _gradient_norm(optimizer: Any) -> dict[str, Any]:
     """The norm of all gradients as one vector, on their device."""
     with torch.no_grad():
         gradients = [
@@ -310,4 +308,6 @@ def _gradient_norm(optimizer: Any) -> Any:
             for one in group["params"]
             if one.grad is not None
         ]
-        return torch.nn.utils.get_total_norm(gradients) if gradients else None
+        if not gradients or (gradients[0].is_cuda and torch.cuda.is_current_stream_capturing()):
+            return {}
+        return {"gradient_norm": torch.nn.utils.get_total_norm(gradients)}

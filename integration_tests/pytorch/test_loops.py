@@ -349,6 +349,13 @@ def test_every_nth_step() -> None:
     assert [point.step for point in points] == [0, 3, 6, 9]
 
 
+def test_of_a_long_loop_ever_fewer_steps_are_recorded() -> None:
+    model = nn.Linear(3, 1)
+    steps(model, torch.optim.SGD(model.parameters(), lr=0.1), number=131)
+    points = Client().get_metric_history(only_run().info.run_id, "loss")
+    assert [point.step for point in points] == [*range(100), 100, 110, 120, 130]
+
+
 def test_nothing_is_added_that_waits_for_a_device() -> None:
     called: list[str] = []
     here = threading.get_ident()
