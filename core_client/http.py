@@ -36,6 +36,9 @@ SMALLEST_ZIPPED = 2048  # bytes
 # Errors that MLflow reports with status 500 though a repetition cannot help.
 _FINAL = frozenset({"INVALID_STATE", "DATA_LOSS", "NOT_IMPLEMENTED"})
 
+# What a server on MySQL says, also with status 500, of a tag that the database takes for another.
+ANOTHER_TAG = "Failed to set tags"
+
 
 class Busy(StoreUnavailable):
     """The server turned this request down for the moment; soon it may take it.
@@ -246,7 +249,8 @@ class Http:
             problem = msgspec.json.decode(data, type=_Problem)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             problem = _Problem()
-        if status == 429 or (status >= 500 and problem.error_code not in _FINAL):
+        final = problem.error_code in _FINAL or problem.message.startswith(ANOTHER_TAG)
+        if status == 429 or (status >= 500 and not final):
             text = f": {problem.message}" if problem.message else ""
             after = response.headers.get("Retry-After", "")
             return Busy(f"{where} is in trouble ({status}{text}).", _seconds(after))

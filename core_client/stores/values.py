@@ -78,3 +78,11 @@ def check_experiment_tags(values: dict[str, str]) -> None:
     """Raise Unfit if one of the tags is too long."""
     for key, value in values.items():
         check("experiment tag", key, value, _MAX_EXPERIMENT_TAG)
+
+
+def not_kept(key: str, owner: str) -> str:
+    """The sentence for a key that was taken for another one."""
+    return (
+        f"'{key}' of {owner} was not stored: this database takes it for another key that differs "
+        "in case or accents only. Use another name."
+    )

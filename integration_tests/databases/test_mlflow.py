@@ -6,11 +6,14 @@ import json
 import math
 import os
 import subprocess
+import sys
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
+from core_client import fluent
 from core_client.events import (
     ExperimentCreated,
     ExperimentDeleted,
@@ -25,6 +28,7 @@ from core_client.stores.sql.dialects import database_url
 from core_client.stores.sql.schema import REVISION
 from integration_tests.databases.servers import Server
 from integration_tests.mlflow.test_sql_store import RUN, both_see_the_same, story
+from integration_tests.servers.mlflow_server import MlflowServer
 from tests.command_line import COMMAND
 from tests.project import ROOT
 from tests.store_contract import started
@@ -125,3 +129,33 @@ def test_keys_that_mlflows_tables_take_for_one_another_are_told_and_harm_no_othe
         with pytest.raises(Refused, match="another key that differs in case"):
             store.apply([ExperimentTagged(trees.experiment_id, {"Team": "2"})])
         assert store.get_experiment(trees.experiment_id).tags == {"team": "1"}
+
+
+def test_the_same_through_a_server(
+    mariadb: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = MlflowServer(sys.executable, tmp_path, theirs(mariadb.new_database()))
+    server.start()
+    try:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
+        with fluent.start_run() as run:
+            fluent.log_param("depth", 1)
+            fluent.log_metric("loss", 1.0)
+            fluent.set_tag("team", 1)
+            fluent.flush_async_logging()
+            fluent.log_params({"Depth": 2, "more": 2})
+            fluent.log_metrics({"Loss": 2.0, "other": 2.0}, step=1)
+            fluent.flush_async_logging()
+            fluent.set_tag("Team", 2)
+            fluent.log_metric("last", 3.0)
+            assert run.data.metrics == {"loss": 1.0, "other": 2.0, "last": 3.0}
+            assert run.data.params == {"depth": "1", "more": "2"}
+            assert run.data.tags["team"] == "1"
+        for key in ("Depth", "Loss", "Team"):
+            assert f"'{key}' of run " in caplog.text
+        assert caplog.text.count("another key that differs in case") == 3
+    finally:
+        server.kill()

@@ -10,6 +10,7 @@ from core_client import events
 from core_client.entities import LifecycleStage, RunInfo, RunStatus
 from core_client.events import Event
 from core_client.exceptions import MlflowException
+from core_client.http import ANOTHER_TAG
 from core_client.settings import (
     MAX_BATCH_METRICS,
     MAX_BATCH_PARAMS,
@@ -25,7 +26,7 @@ from core_client.stores.rest.ids import RunIds
 from core_client.stores.rest.models import Models
 from core_client.stores.rest.registry import Registry
 from core_client.stores.rest.start import Starter
-from core_client.stores.values import Unfit, check, short
+from core_client.stores.values import Unfit, check, not_kept, short
 
 Refusals = list[tuple[Event, str]]
 
@@ -179,7 +180,11 @@ class Batch:
         for value in part:
             key, wanted = value.sent["key"], value.sent["value"]
             place = key, value.sent.get("timestamp"), value.sent.get("step")
-            if value.kind == "params" and there.get(key, wanted) != wanted:
+            # So says a server on MySQL of a key that the database takes for another of the run.
+            alike = f"Duplicate entry '{key}-{server_id}" in reason
+            if alike or (len(part) == 1 and reason.startswith(ANOTHER_TAG)):
+                self.refuse([value.event], not_kept(key, f"run '{run_id}'"))
+            elif value.kind == "params" and there.get(key, wanted) != wanted:
                 self.refuse([value.event], _has_other(run_id, key, there[key], wanted))
             elif wanted != "NaN" or place not in known:
                 rest.append(value)

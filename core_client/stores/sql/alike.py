@@ -27,11 +27,3 @@ def lost(
             there.update(connection.scalars(query))
         missing += [(run_id, key) for key in wanted if key not in there]
     return missing
-
-
-def not_kept(key: str, owner: str) -> str:
-    """The sentence for a key that was taken for another one."""
-    return (
-        f"'{key}' of {owner} was not stored: this database takes it for another key that differs "
-        "in case or accents only. Use another name."
-    )

@@ -8,11 +8,15 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from core_client import events
 from core_client.entities import LifecycleStage
-from core_client.stores.sql.alike import not_kept
 from core_client.stores.sql.finding import has_key
 from core_client.stores.sql.keys import experiment_number
 from core_client.stores.sql.schema import experiment_tags, experiments, runs
-from core_client.stores.values import Unfit, check_experiment_name, check_experiment_tags
+from core_client.stores.values import (
+    Unfit,
+    check_experiment_name,
+    check_experiment_tags,
+    not_kept,
+)
 
 
 def place_of(

@@ -22,7 +22,7 @@ from core_client.entities import LifecycleStage, Metric, RunStatus, SourceType
 from core_client.events import Event, writable
 from core_client.settings import MAX_KEY, MAX_PARAM_VALUE, MAX_TAG_VALUE
 from core_client.stores.sql import experiment, models
-from core_client.stores.sql.alike import TAKES_ALIKE, lost, not_kept
+from core_client.stores.sql.alike import TAKES_ALIKE, lost
 from core_client.stores.sql.dataset import add_input
 from core_client.stores.sql.dialects import exact, insert_many
 from core_client.stores.sql.keys import chunks
@@ -34,6 +34,7 @@ from core_client.stores.values import (
     check,
     check_instant,
     loaded,
+    not_kept,
     short,
     stored,
 )
