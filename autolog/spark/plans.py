@@ -61,7 +61,7 @@ def _relation(leaf: Any) -> Source:
             version = _answer(location, "tableVersion", "version")
             return Source((shown(str(location.path())),), "delta", version, table, schema, rows)
         paths, number = _paths(location)
-        return Source(paths, str(relation.toString()).lower(), None, table, schema, rows, number)
+        return Source(paths, str(relation.toString()), None, table, schema, rows, number)
     if name == "JDBCRelation":
         options = relation.jdbcOptions()
         path = f"{shown(options.url())}:{shown(options.tableOrQuery())}"

@@ -123,6 +123,37 @@ def test_tables_joins_subqueries_and_what_is_written(spark, data):
     assert lines(run) == [line(f"{data}/parquet", "parquet")]
 
 
+def test_files_of_bytes(spark, data):
+    with autolog.start_run() as run:
+        assert spark.read.format("binaryFile").load(f"{data}/text/*.txt").count() >= 1
+    assert all(one.endswith(",format=binaryFile") for one in lines(run))
+    assert lines(run)
+
+
+def test_a_source_written_in_python(spark):
+    datasource = pytest.importorskip("pyspark.sql.datasource")
+
+    class Reader(datasource.DataSourceReader):
+        def read(self, partition):
+            yield (1,)
+
+    class Source(datasource.DataSource):
+        @classmethod
+        def name(cls):
+            return "homemade"
+
+        def schema(self):
+            return "a int"
+
+        def reader(self, schema):
+            return Reader()
+
+    spark.dataSource.register(Source)
+    with autolog.start_run() as run:
+        assert spark.read.format("homemade").option("path", "far://away").load().count() == 1
+    assert lines(run) == ["path=far://away,format=homemade"]
+
+
 def test_jdbc_and_its_password(spark, data):
     url = "jdbc:derby:memory:db;create=true;user=me;password=hidden"
     spark.range(5).write.mode("overwrite").jdbc(url, "NUMBERS")
