@@ -95,7 +95,10 @@ _PENDING, _READY = 1, 2
 
 def there(connection: Connection) -> bool:
     """Whether this database has logged models."""
-    return inspect(connection).has_table(logged_models.name)
+    inspector = inspect(connection)
+    return inspector.has_table(logged_models.name) and any(
+        column["name"] == "step" for column in inspector.get_columns(_outputs.name)
+    )
 
 
 def location(experiment_location: str, model_id: str) -> str:
