@@ -189,17 +189,21 @@ def test_a_private_authority(s3: str, tmp_path: Path, monkeypatch: pytest.Monkey
     server = Process(
         [sys.executable, "-m", "moto.server", "-p", "0", "-s", *own], r"https://127\.0\.0\.1:(\d+)"
     )
-    address = f"https://localhost:{server.match[1]}"
-    monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", address)
-    with pytest.raises(StoreUnavailable, match=r"check of its certificate .* Set AWS_CA_BUNDLE"):
-        open_artifacts("s3://kept/folder").list()
-    monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
-    bucket(address, "kept")
-    open_artifacts("s3://kept/folder").write(b"checked", "a.txt")
-    monkeypatch.delenv("AWS_CA_BUNDLE")
-    monkeypatch.setenv("MLFLOW_S3_IGNORE_TLS", "true")
-    assert open_artifacts("s3://kept/folder").read("a.txt") == b"checked"
-    server.stop()
+    try:
+        address = f"https://localhost:{server.match[1]}"
+        monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", address)
+        with pytest.raises(
+            StoreUnavailable, match=r"check of its certificate .* Set AWS_CA_BUNDLE"
+        ):
+            open_artifacts("s3://kept/folder").list()
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+        bucket(address, "kept")
+        open_artifacts("s3://kept/folder").write(b"checked", "a.txt")
+        monkeypatch.delenv("AWS_CA_BUNDLE")
+        monkeypatch.setenv("MLFLOW_S3_IGNORE_TLS", "true")
+        assert open_artifacts("s3://kept/folder").read("a.txt") == b"checked"
+    finally:
+        server.stop()
 
 
 def test_both_ways_to_check_a_certificate(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
