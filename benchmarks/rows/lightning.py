@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Row, measure
@@ -86,7 +85,7 @@ def two_processes(library: str) -> list[float]:
 def _script(library: str) -> float:
     started = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-W", "ignore", Path(__file__), library],
+        [sys.executable, "-W", "ignore", "-m", __spec__.name, library],
         check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     return time.perf_counter() - started
