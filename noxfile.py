@@ -224,7 +224,7 @@ SERVERS = {
 def servers(session: nox.Session) -> None:
     """The contract of stores, faults, and web pages, with MLflow's own servers on loopback."""
     groups = group("test") + group("databases") + group("emulators") + group("browser")
-    session.install("-e", ".[sklearn,postgresql]", *groups)
+    session.install("-e", ".[sklearn,postgresql,s3]", *groups)
     pythons = [
         f"{version}={environment(session, version, *requirements)}"
         for version, requirements in SERVERS.items()
