@@ -39,7 +39,7 @@ def autolog(
     Args:
         log_every_epoch: keep the metrics of the training at the end of each epoch. Without it,
             and without `log_every_n_steps`, only those of the validation are kept.
-        log_every_n_steps: keep also those of every so manieth batch. The curves then go by
+        log_every_n_steps: keep also those of every n-th batch. The curves then go by
             batches, not by epochs, and loops over `train_on_batch` are recorded too.
         log_models: keep the trained model.
         log_model_signatures: keep the shapes and types that the model takes and gives.

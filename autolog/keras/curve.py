@@ -27,7 +27,7 @@ class Curve:
     Args:
         run: where to.
         epochs: whether the metrics of the training are written at the end of each epoch, too.
-        interval: write those of every so manieth batch; None for none.
+        interval: n, to write those of every n-th batch; None for none.
     """
 
     model: Any
