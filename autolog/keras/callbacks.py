@@ -79,9 +79,18 @@ def _is_list_of_keras(given: Any) -> bool:
 
 
 def _is_a(callback: Any, name: str) -> bool:
-    return any(
-        base.__name__ == name and base.__module__.startswith(("keras.", "tf_keras."))
-        for base in type(callback).__mro__
+    return _base(callback, name) is not None
+
+
+def _base(callback: Any, name: str) -> Any:
+    """The class of that name in Keras that a callback is of, or made from."""
+    return next(
+        (
+            base
+            for base in type(callback).__mro__
+            if base.__name__ == name and base.__module__.startswith(("keras.", "tf_keras."))
+        ),
+        None,
     )
 
 
@@ -113,8 +122,7 @@ def log_early_stopping(callbacks: list[Any], history: Any, curve: Any) -> None:
     run: Recorder = curve.run
     run.log_metrics({"stopped_epoch": stopping.stopped_epoch})
     best = getattr(stopping, "best_epoch", None)
-    restored = stopping.restore_best_weights and stopping.best_weights is not None
-    if restored and best in history.epoch:
+    if _has_restored(stopping) and best in history.epoch:
         run.log_metrics({"restored_epoch": best})
         index = history.epoch.index(best)
         values = {
@@ -123,6 +131,14 @@ def log_early_stopping(callbacks: list[Any], history: Any, curve: Any) -> None:
             if len(points) == len(history.epoch)
         }
         run.log_metrics(numbers(values), curve.step + 1)
+
+
+def _has_restored(stopping: Any) -> bool:
+    """Whether the best weights are back in the model: Keras 2 leaves it alone if nothing stopped."""
+    if not stopping.restore_best_weights or stopping.best_weights is None:
+        return False
+    package = sys.modules[_base(stopping, "EarlyStopping").__module__.partition(".")[0]]
+    return stopping.stopped_epoch > 0 or not package.__version__.startswith("2.")
 
 
 class Files:

@@ -59,8 +59,9 @@ def autolog(
         registered_model_name: register each model under this name.
         log_input_examples: keep the first five rows of the training data beside the model.
         log_model_signatures: keep the shapes and types that the model takes and gives.
-        saved_model_kwargs: accepted for MLflow's sake: what is recorded here is saved by Keras, or
-            exported by an estimator.
+        saved_model_kwargs: accepted for MLflow's sake, and without effect here as there: they are
+            for ``tf.saved_model.save`` of a module, which no training records by itself; what is
+            recorded is saved by Keras (see `keras_model_kwargs`), or exported by an estimator.
         keras_model_kwargs: further arguments for ``Model.save`` of a Keras model.
         extra_tags: tags for the runs that autologging opens.
         log_every_epoch: keep the metrics of each epoch.

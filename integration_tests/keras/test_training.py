@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 
 import keras
 import numpy as np
@@ -151,6 +152,17 @@ def test_a_generator_arrives_whole():
     assert history.history == alone.history
     (train,) = datasets(only_run()).values()
     assert train.name == "once"
+
+
+@pytest.mark.skipif(not hasattr(keras.Model, "fit_generator"), reason="of Keras 2")
+def test_the_old_method_for_generators():
+    batches = ((X[start : start + 10], Y[start : start + 10]) for start in range(0, ROWS, 10))
+    history = classifier().fit_generator(batches, 2, 2, verbose=0)
+    run = only_run()
+    assert curve("loss") == list(enumerate(history.history["loss"]))
+    assert (run.data.params["steps_per_epoch"], run.data.params["epochs"]) == ("2", "2")
+    (train,) = datasets(run).values()
+    assert train.name == "batches"
 
 
 def test_a_sequence_is_not_asked_for_batches_of_ours():
@@ -317,6 +329,23 @@ def test_stopping_early():
     assert curve("loss") == [*enumerate(history.history["loss"]), (3, history.history["loss"][0])]
 
 
+def test_weights_restored_without_a_stop():
+    stopping = keras.callbacks.EarlyStopping(
+        "loss", min_delta=10.0, patience=9, restore_best_weights=True
+    )
+    kept = []
+    after = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: kept.append(after.model.get_weights())
+    )
+    model = classifier()
+    history = model.fit(X, Y, epochs=2, verbose=0, callbacks=[stopping, after])
+    is_first = np.array_equal(model.get_weights()[0], kept[0][0])
+    assert is_first == (not KERAS_2)  # Keras 2 restores only where it stopped
+    losses = list(enumerate(history.history["loss"]))
+    assert curve("loss") == losses + ([(2, losses[0][1])] if is_first else [])
+    assert ("restored_epoch" in only_run().data.metrics) == is_first
+
+
 def test_files_of_checkpoints():
     every = keras.callbacks.ModelCheckpoint("kept/{epoch:02d}-{loss:.2f}.keras")
     best = keras.callbacks.ModelCheckpoint(
@@ -334,6 +363,14 @@ def test_logs_for_tensorboard():
     board = keras.callbacks.TensorBoard("logs")
     classifier().fit(X, Y, verbose=0, callbacks=[board])
     assert artifacts(only_run(), "tensorboard_logs") == {"tensorboard_logs/train"}
+
+
+def test_without_tensorboard(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    history = classifier().fit(X, Y, epochs=2, verbose=0)
+    assert only_run().info.status == "FINISHED"
+    assert values("loss") == history.history["loss"]
+    assert artifacts(only_run()) == {"model_summary.txt"}
 
 
 def test_callbacks_stay_the_users():

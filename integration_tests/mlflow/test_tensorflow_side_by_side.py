@@ -125,3 +125,38 @@ def test_we_load_what_mlflow_saves(tmp_path):
         loaded = pyfunc.load_model(tmp_path / name, trusted=True)
         assert np.array_equal(loaded.predict(X), np.load(tmp_path / f"{name}.npy"))
         assert tensorflow.load_model(tmp_path / name, trusted=True) is not None
+
+
+CHECKPOINTS = """
+import sys
+for name in ("autolog", "flavors", "core_client"):
+    sys.modules[name] = None
+import numpy as np, mlflow, tensorflow as tf
+layers = [tf.keras.Input((3,)), tf.keras.layers.Dense(2)]
+for run_id, how in zip(sys.argv[1:], ({}, {"epoch": 0}, {"global_step": 2})):
+    model = tf.keras.Sequential(layers) if "epoch" in how else None
+    found = mlflow.tensorflow.load_checkpoint(model, run_id, **how)
+    print(found.get_weights()[0].tolist())
+"""
+
+
+def test_mlflow_finds_our_checkpoints(tmp_path, monkeypatch):
+    import autolog
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    expected, found = [], []
+    for options in (
+        {},
+        {"checkpoint_save_best_only": False, "checkpoint_save_weights_only": True},
+        {"checkpoint_save_best_only": False, "checkpoint_save_freq": 2},
+    ):
+        autolog.tensorflow.autolog(log_models=False, **options)
+        model = keras_model()
+        model.compile("sgd", "mse")
+        with autolog.start_run() as run:
+            model.fit(X, X[:, :2], 2, validation_data=(X, X[:, :2]), verbose=0)
+        autolog.disable()
+        expected.append(model.get_weights()[0].tolist())
+        found.append(run.info.run_id)
+    lines = in_process(CHECKPOINTS, *found).splitlines()[-3:]
+    assert [json.loads(line) for line in lines] == expected
