@@ -133,8 +133,9 @@ def test_a_forked_child_writes_to_its_parents_run() -> None:
 
 def test_a_fork_while_the_store_is_being_opened() -> None:
     code = """
-import os, sys
+import os, sys, warnings
 from core_client import fluent
+warnings.simplefilter("ignore", DeprecationWarning)  # what Python says of forks amid threads
 run = fluent.start_run()
 while "sqlalchemy" not in sys.modules:  # its import takes a while, in the background
     pass
