@@ -21,11 +21,22 @@ class Place(NamedTuple):
     instruction: int
 
 
+def caller() -> FrameType | None:
+    """The running function whose code calls PyTorch."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame and package(frame) in PACKAGES:
+        frame = frame.f_back
+    return frame
+
+
+def package(frame: FrameType) -> str:
+    """What a running function is part of."""
+    return str(frame.f_globals.get("__name__")).partition(".")[0]
+
+
 def stack() -> list[FrameType]:
     """The running functions, the outermost first, down to the one whose code calls PyTorch."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame and str(frame.f_globals.get("__name__")).partition(".")[0] in PACKAGES:
-        frame = frame.f_back
+    frame = caller()
     frames = []
     while frame:
         frames.append(frame)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Frameworks that call PyTorch for the user: they tell of their trainings themselves.
 CALLERS = frozenset(("pytorch", "fastai", "keras", "tensorflow"))
+# Those of them with loops of their own, which are none of the user's even where they do not tell.
+WITH_LOOPS = ("fastai", "keras")
 MOST_LOSSES = 1024  # that are kept for one step
 
 _inside = torch._C._current_graph_task_id  # of a backward pass; -1 outside of any
@@ -202,7 +204,12 @@ class Here:
 
 def _is_called_by_framework() -> bool:
     session = current.get()
-    return session is not None and not CALLERS.isdisjoint(session.frameworks)
+    if session is not None and not CALLERS.isdisjoint(session.frameworks):
+        return True
+    if "fastai" not in sys.modules and "keras" not in sys.modules:
+        return False
+    frame = stacks.caller()
+    return frame is not None and stacks.package(frame) in WITH_LOOPS
 
 
 def _is_silent() -> bool:

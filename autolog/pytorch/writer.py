@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from autolog.pytorch.written import Written
 
 TORCH, X = "torch.utils.tensorboard.writer", "tensorboardX.writer"
-# Who writes what its framework has recorded already, and the writers among themselves.
-OTHERS = frozenset(("lightning", "pytorch_lightning", "torch", "tensorboardX"))
+# The writers among themselves.
+WRITERS = ("torch", "tensorboardX")
+# Who writes, while a training of its own is recorded, what is recorded of that already.
+FRAMEWORKS = ("lightning", "lightning_fabric", "pytorch_lightning", "fastai")
 
 
 def _written() -> Written | None:
@@ -23,9 +25,13 @@ def _written() -> Written | None:
     frame = sys._getframe(2)
     while frame.f_back and _package(frame) in ("autolog", "wrapt"):
         frame = frame.f_back
-    if _package(frame) in OTHERS:
+    if _package(frame) in WRITERS:
         return None
+    from autolog.engine.session import current
     from autolog.pytorch import written
+
+    if _package(frame) in FRAMEWORKS and current.get() is not None:
+        return None
 
     return written.here()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 
 import autolog
 from core_client.client import Client
+from integration_tests.pytorch.lightning_models import PACKAGES, loader, regressor, trainer
 from integration_tests.pytorch.test_loops import Net, loss_of
 from integration_tests.reading import artifacts, only_run, runs
 
@@ -74,6 +76,24 @@ def test_a_writer_within_a_loop_writes_to_its_run() -> None:
     assert [value for _, value in points(only_run(), "mine")] == [
         value for _, value in points(only_run(), "loss")
     ]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_what_lightning_writes_of_its_training_is_not_recorded_again(package: str) -> None:
+    def on_train_epoch_end(self: Any) -> None:
+        self.logger.experiment.add_scalar("mine", self.current_epoch, self.current_epoch)
+
+    autolog.pytorch.autolog(log_models=False, checkpoint=False)
+    logger = importlib.import_module(f"{package}.loggers").TensorBoardLogger("logs")
+    own = trainer(package, max_epochs=2, logger=logger, log_every_n_steps=1)
+    own.fit(regressor(package, on_train_epoch_end=on_train_epoch_end), loader())
+    run = only_run()
+    assert set(run.data.metrics) == {"loss", "loss_epoch", "loss_step", "mine"}
+    for key in run.data.metrics:
+        assert [step for step, _ in points(run, key)] == [0, 1]
+    logger.log_metrics({"later": 0.5}, step=3)  # nobody else records that
+    logger.finalize("success")
+    assert points(runs()[1], "later") == [(3, 0.5)]
 
 
 def test_off_is_off() -> None:
