@@ -143,6 +143,15 @@ def test_one_run_though_loops_of_pytorch_are_recorded_too() -> None:
     assert "loss" not in only_run().data.metrics
 
 
+def test_a_fit_is_no_loop_of_the_users_where_fits_are_not_recorded() -> None:
+    autolog.fastai.autolog(disable=True)
+    autolog.pytorch.autolog()
+    learn = learner(opt_func=lambda params, lr, **_: torch_optimizer(params, lr))
+    with learn.no_bar(), learn.no_logging():
+        learn.fit(1)
+    assert runs() == []
+
+
 def torch_optimizer(params: Any, lr: float) -> Any:
     from fastai.optimizer import OptimWrapper
 

@@ -218,6 +218,25 @@ def test_a_torch_data_loader():
     assert only_run().data.params["batch_size"] == "8"
 
 
+@pytest.mark.skipif(BACKEND != "torch", reason="its fits are no loops in PyTorch")
+@pytest.mark.parametrize("on", [True, False])
+def test_a_fit_on_pytorch_is_no_loop_of_the_users(on):
+    import torch
+
+    autolog.pytorch.autolog()
+    autolog.keras.autolog(disable=not on)
+    classifier().fit(X, Y, epochs=2, verbose=0)
+    assert [run.data.tags["mlflow.autologging"] for run in runs()] == ["keras"] * on
+    # Nor are its losses taken for those of a loop that comes after it.
+    model = torch.nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(model.parameters())
+    loss = model(torch.ones(4, 3)).square().mean()
+    loss.backward()
+    optimizer.step()
+    (run,) = (one for one in runs() if one.data.tags["mlflow.autologging"] == "pytorch")
+    assert run.data.metrics["loss"] == loss.item()
+
+
 def test_two_fits_in_one_run_are_told_apart():
     model = classifier()
     with autolog.start_run():
