@@ -54,6 +54,7 @@ def steps(module: Any) -> Generator[None, None, None]:
             here().after_step(optimizer, closure is not None)
         except Exception as error:  # noqa: BLE001 - the training goes on
             report("pytorch: after a step", error)
+            here().forget()
 
     handle = module.register_optimizer_step_post_hook(over)
     yield

@@ -14,7 +14,9 @@ import pytest
 import torch
 
 import autolog
+from integration_tests.pytorch import lightning_scripts
 from integration_tests.pytorch.lightning_models import PACKAGES, X, Y, loader, regressor, trainer
+from integration_tests.pytorch.lightning_scripts import SCRIPTS
 from integration_tests.reading import only_run, runs
 
 PL = PACKAGES[0]
@@ -62,6 +64,26 @@ def test_all_that_a_training_leaves_behind(package, tmp_path):
     ):
         assert without == recorded
     assert only_run().info.status == "FINISHED"
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_the_weights_of_every_script(script, monkeypatch):
+    def kept(*args, **kwargs):
+        trainers.append(trainer(*args, **kwargs))
+        return trainers[-1]
+
+    trainers, found = [], []
+    monkeypatch.setattr(lightning_scripts, "trainer", kept)
+    for on in (False, True):
+        with monkeypatch.context() as patch:
+            if not on:
+                patch.setattr(autolog.pytorch, "autolog", lambda **_: None)
+            torch.manual_seed(3)
+            SCRIPTS[script](autolog)
+        weights = [one.tolist() for one in trainers[-1].model.state_dict().values()]
+        found.append((weights, trainers[-1].global_step, torch.get_rng_state().tolist()))
+    assert found[0] == found[1]
+    assert "optimizer_name" in runs()[-1].data.params
 
 
 def test_the_users_callbacks_and_loggers_are_untouched(tmp_path):

@@ -301,7 +301,7 @@ def test_a_compiled_model_is_known_by_its_class() -> None:
     assert len(history(only_run(), "loss")) == STEPS
 
 
-def test_a_compiled_step_does_not_break() -> None:
+def test_a_compiled_step_is_left_alone() -> None:
     model = Net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 
@@ -312,6 +312,7 @@ def test_a_compiled_step_does_not_break() -> None:
     for _ in range(STEPS):
         loss_of(model).backward()
         step()
+    assert runs() == []
 
 
 def test_threads_have_a_run_each() -> None:
@@ -383,26 +384,6 @@ def test_nothing_is_added_that_waits_for_a_device() -> None:
         torch.ones(()).item()
         assert called == ["item"]  # they would have been seen
     assert only_run().data.metrics["loss"] > 0
-
-
-@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW])
-def test_the_weights_are_the_same_with_and_without(kind: Any) -> None:
-    def weights() -> tuple[list[Any], Any]:
-        torch.manual_seed(1)
-        model = Net()
-        optimizer = kind(model.parameters(), lr=0.01)
-        for _ in range(50):
-            optimizer.zero_grad()
-            mse_loss(nn.functional.dropout(model(torch.rand(4, 3))), torch.zeros(4, 1)).backward()
-            optimizer.step()
-        return [one.detach().clone() for one in model.parameters()], torch.get_rng_state()
-
-    recorded, state = weights()
-    autolog.disable()
-    plain, plain_state = weights()
-    assert all(torch.equal(*pair) for pair in zip(recorded, plain, strict=True))
-    assert torch.equal(state, plain_state)
-    assert len(runs()) == 1
 
 
 def test_memory_stays_flat() -> None:
