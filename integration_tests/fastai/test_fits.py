@@ -174,6 +174,35 @@ def test_a_fit_that_raises() -> None:
     assert only_run().data.tags["autolog.error"] == "Broken: no loss"
 
 
+@pytest.mark.parametrize(
+    "place", ["callback._params", "callback._log_schedules", "callback.Recording"]
+)
+def test_a_fault_of_ours_costs_the_fit_nothing(
+    place: str, monkeypatch: pytest.MonkeyPatch, faults: Any
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("no more room")
+
+    monkeypatch.setattr(f"autolog.fastai.{place}", broken)
+    learn = learner()
+    with learn.no_bar(), learn.no_logging():
+        learn.fit_one_cycle(2)
+    assert len(learn.recorder.values) == 2
+    faults.expect("no more room")
+    assert only_run().info.status == "FINISHED"
+
+
+def test_what_fastai_writes_for_tensorboard_is_not_recorded_again() -> None:
+    pytest.importorskip("tensorboard")
+    from fastai.callback.tensorboard import TensorBoardCallback
+
+    autolog.pytorch.autolog()
+    learn = learner()
+    with learn.no_bar(), learn.no_logging():
+        learn.fit(2, cbs=TensorBoardCallback("logs", trace_model=False, log_preds=False))
+    assert [step for step, _ in history(only_run(), "train_loss")] == [0, 1]
+
+
 def test_the_training_is_the_same_with_and_without() -> None:
     def train() -> tuple[list[Any], list[Any]]:
         learn = learner()
@@ -200,3 +229,28 @@ def test_a_learner_of_somebody_else_is_not_unpickled(
     with pytest.raises(MlflowException, match="pickle"):
         autolog.fastai.load_model(tmp_path / "model")
     assert autolog.fastai.load_model(tmp_path / "model", trusted=True).dls.vocab == ["no", "yes"]
+
+
+LAID_OUT_BY_MLFLOW_2 = """
+flavors:
+  fastai: {code: null, data: model.fastai, fastai_version: 2.8.12}
+  python_function:
+    data: model.fastai
+    env: {conda: conda.yaml, virtualenv: python_env.yaml}
+    loader_module: mlflow.fastai
+    python_version: 3.11.7
+mlflow_version: 2.22.5
+utc_time_created: '2026-01-01 00:00:00.000000'
+"""
+
+
+def test_a_learner_that_mlflow_has_saved(tmp_path: Any) -> None:
+    learn, rows = learner(), table().head()
+    with learn.no_bar():
+        expected = learn.get_preds(dl=learn.dls.test_dl(rows))[0]
+    learn.export(tmp_path / "model.fastai")
+    (tmp_path / "MLmodel").write_text(LAID_OUT_BY_MLFLOW_2, encoding="utf-8")
+    with pytest.raises(MlflowException, match="trusted=True"):
+        autolog.pyfunc.load_model(tmp_path)
+    served = autolog.pyfunc.load_model(tmp_path, trusted=True).predict(rows)
+    assert np.allclose(np.stack(served["predictions"]), expected.numpy())

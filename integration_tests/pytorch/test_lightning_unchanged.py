@@ -180,17 +180,25 @@ def test_memory_does_not_grow_with_the_steps():
     assert len(points) == 2560
 
 
-def test_a_fault_of_ours_costs_the_training_nothing(monkeypatch, faults):
-    def broken(module):
-        raise RuntimeError("no summary")
+@pytest.mark.parametrize("place", ["summary.text", "watcher._known", "fitting.Watcher"])
+def test_a_fault_of_ours_costs_the_training_nothing(place, monkeypatch, faults):
+    def broken(*_):
+        raise RuntimeError("no more room")
 
-    monkeypatch.setattr("autolog.pytorch.summary.text", broken)
-    switch(True)
-    own = trainer(PL)
-    own.fit(regressor(PL), loader())
-    assert own.global_step == 24
-    faults.expect("no summary")
-    assert only_run().data.params["epochs"] == "3"
+    for name in ("summary", "watcher", "fitting"):
+        importlib.import_module(f"autolog.pytorch.{name}")
+    found = []
+    for on in (False, True):
+        if on:
+            monkeypatch.setattr(f"autolog.pytorch.{place}", broken)
+        switch(on)
+        own = trainer(PL)
+        own.fit(regressor(PL), loader(), loader(slice(0, 16)))
+        found.append((own.global_step, own.model.linear.weight.tolist(), own.callbacks))
+    assert found[0] == found[1]
+    assert {str(error) for _, error in faults.caught} == {"no more room"}
+    faults.caught.clear()
+    assert only_run().info.status == "FINISHED"
 
 
 def test_a_module_that_cannot_be_pickled_is_kept_as_weights(caplog):
