@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,13 +32,14 @@ class Manner(NamedTuple):
         optimizer: what the names of the optimizer's params begin with.
         flavor: which file in flavors/ saves the model.
         save: further keywords for that flavor's `log_model`.
-        callbacks: gives further callbacks of ours for a training.
+        callbacks: gives further callbacks of ours for a training, and notes what is to be done when
+            it is over, by whatever end.
     """
 
     optimizer: str
     flavor: str
     save: Mapping[str, Any] = MappingProxyType({})
-    callbacks: Callable[[Recorder], list[Any]] = lambda run: []
+    callbacks: Callable[[Recorder, ExitStack], list[Any]] = lambda run, ending: []
 
 
 def fit(call: Call, manner: Manner) -> Generator[None, Any, None]:
@@ -48,17 +50,16 @@ def fit(call: Call, manner: Manner) -> Generator[None, Any, None]:
     _ = call.arguments  # that do not fit the method open no run
     run = call.scope(type(call.instance).__name__)
     log_optimizer(call, run, manner)
-    added = manner.callbacks(run)
-    if is_recorded_elsewhere(call, manner):
-        callbacks.add(call, added)
-        yield
-        return
-    record = Fit(call, run, manner)
-    record.before(added)
-    try:
+    with ExitStack() as ending:
+        added = manner.callbacks(run, ending)
+        if is_recorded_elsewhere(call, manner):
+            callbacks.add(call, added)
+            yield
+            return
+        record = Fit(call, run, manner)
+        record.before(added)
+        ending.callback(record.finish)
         history: Any = yield
-    finally:
-        record.finish()
     record.after(history)
 
 

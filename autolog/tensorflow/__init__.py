@@ -65,7 +65,7 @@ def autolog(
         keras_model_kwargs: further arguments for ``Model.save`` of a Keras model.
         extra_tags: tags for the runs that autologging opens.
         log_every_epoch: keep the metrics of each epoch.
-        log_every_n_steps: keep the metrics of every n-th batch.
+        log_every_n_steps: keep the metrics of every n-th batch, in loops over `train_on_batch` too.
         checkpoint: keep checkpoints of Keras models while they are trained.
         checkpoint_monitor: the metric that tells the best one. A training without validation has
             no ``val_loss``, and so no best one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import ExitStack
 from importlib.util import find_spec
 from typing import Any
 
@@ -16,17 +17,20 @@ from autolog.keras.curve import numbers
 FOLDER = "tensorboard_logs"
 
 
-def boards(model: Any, given: Any, run: Recorder) -> list[Any]:
+def boards(model: Any, given: Any, run: Recorder, ending: ExitStack) -> list[Any]:
     """The callback that writes them, unless the user has one, or there is no TensorBoard.
 
     Args:
         model: what is trained.
         given: the user's callbacks.
         run: where they go.
+        ending: what is done when the training is over, by whatever end.
     """
     if find_spec("tensorboard") is None or callbacks.has(given, "TensorBoard"):
         return []
-    return [callbacks.kind(model, Board)(run)]
+    board = callbacks.kind(model, Board)(run)
+    ending.callback(board.close)
+    return [board]
 
 
 class Board:
@@ -57,7 +61,7 @@ class Board:
                     name = key.removeprefix("val_")
                     tf.summary.scalar(f"epoch_{name}", value, step=int(epoch))
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def close(self) -> None:
         """Keep what was written."""
         with self._guard:
             for writer in self._writers.values():

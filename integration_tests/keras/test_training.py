@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+import threading
 
 import keras
 import numpy as np
@@ -271,6 +272,31 @@ def test_metrics_of_every_batch():
     )
     assert curve("loss") == list(enumerate(told, start=1))
     assert curve("val_loss") == list(zip((4, 8), history.history["val_loss"], strict=True))
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="elsewhere, steps give only the framework's tensors")
+def test_no_batch_is_looked_at_in_the_training_thread():
+    looks = []
+
+    class Held:
+        def __float__(self):
+            looks.append(threading.current_thread() is threading.main_thread())
+            return 0.5
+
+    class Silent(keras.Sequential):
+        def train_step(self, data):
+            return super().train_step(data) | {"held": Held()}
+
+    model = Silent([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(X, Y, batch_size=2, verbose=0)
+    of_epoch = looks.count(True)
+    looks.clear()
+    autolog.keras.autolog(log_models=False, log_every_n_steps=1)
+    model.fit(X, Y, batch_size=2, verbose=0)
+    assert values("held", runs()[1]) == [0.5] * 20
+    assert looks.count(True) <= of_epoch
+    assert looks.count(False) == 20
 
 
 @pytest.mark.parametrize("at_once", [1, 2])

@@ -63,6 +63,26 @@ def test_alone_and_with_keras_the_record_is_one() -> None:
     assert weights(loaded) == weights(plain)
 
 
+def test_batches_of_a_loop_of_the_users() -> None:
+    def loop() -> list[float]:
+        made = model()
+        told = [made.train_on_batch(X, Y, return_dict=True)["loss"] for _ in range(4)]
+        return [float(loss) for loss in told]
+
+    autolog.tensorflow.autolog()
+    loop()
+    assert runs() == []
+    autolog.tensorflow.autolog(log_every_n_steps=2)
+    losses = loop()
+    autolog.keras.autolog(log_every_n_steps=2)
+    assert loop() == losses
+    alone, both = runs()
+    for run in (alone, both):
+        points = Client().get_metric_history(run.info.run_id, "loss")
+        assert [(point.step, point.value) for point in points] == [(2, losses[1]), (4, losses[3])]
+    assert alone.data.params["opt_beta_1"] == both.data.params["optimizer_beta_1"]
+
+
 def test_tensorboard_shows_the_epochs(tmp_path: Path) -> None:
     autolog.tensorflow.autolog(log_models=False, checkpoint=False)
     trained = fit()
@@ -103,6 +123,7 @@ def test_a_callback_that_raises_ends_the_fit_as_without_us() -> None:
     assert [point.step for point in Client().get_metric_history(run.info.run_id, "loss")] == [0, 1]
     loaded = autolog.tensorflow.load_checkpoint(run_id=run.info.run_id)
     assert len(weights(loaded)) == 4
+    assert "tensorboard_logs/train" in artifacts(run, "tensorboard_logs")
 
 
 def test_a_loss_that_is_no_number_is_no_best_one() -> None:
