@@ -158,11 +158,14 @@ def drain() -> None:
 
 
 def _detach(session: Any) -> None:
-    """Listen no more to a session of the JVM."""
+    """Listen no more to a session of the JVM, unless autologging has been switched on meanwhile."""
+    from autolog.spark import hooks
+
     identity = str(session.sessionUUID())
-    if _attached is not None and identity in _attached.managers:
-        _attached.tell("unregister", identity)
-        del _attached.managers[identity]
+    with _attaching:
+        if hooks.options() is None and _attached is not None and identity in _attached.managers:
+            _attached.tell("unregister", identity)
+            del _attached.managers[identity]
 
 
 @atexit.register
