@@ -13,10 +13,9 @@ def runs() -> list[Any]:
     """All runs, the oldest first; of those that began in one millisecond, the nested ones last."""
     background.wait()
     found = autolog.search_runs(search_all_experiments=True, output_format="list")
-    return sorted(
-        reversed(found),
-        key=lambda run: (run.info.start_time, "mlflow.parentRunId" in run.data.tags),
-    )
+    found.reverse()
+    found.sort(key=lambda run: (run.info.start_time, "mlflow.parentRunId" in run.data.tags))
+    return found
 
 
 def only_run() -> Any:
