@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from core_client import threads
 from core_client.report import warn
 
 MOST_WAITING = 256  # tasks; whoever submits more waits, so that memory stays bounded
@@ -27,14 +28,14 @@ class _Worker:
         with self._changed:
             if threading.current_thread() is not self._thread:
                 self._changed.wait_for(lambda: self._unfinished < MOST_WAITING)
-            self._tasks.append((function, args))
-            self._unfinished += 1
             if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._work, name="autolog-background", daemon=True
-                )
-                self._thread.start()
-            self._changed.notify_all()
+                self._thread = threads.start("autolog-background", self._work)
+            if self._thread is not None:
+                self._tasks.append((function, args))
+                self._unfinished += 1
+                self._changed.notify_all()
+                return
+        _do(function, *args)  # the process is ending
 
     def wait(self, timeout: float | None) -> bool:
         if threading.current_thread() is self._thread:
@@ -48,14 +49,19 @@ class _Worker:
                 self._changed.wait_for(lambda: self._tasks)
                 function, args = self._tasks.popleft()
             try:
-                function(*args)
-            except Exception as error:  # noqa: BLE001 - the thread outlives any task
-                warn(f"{getattr(function, '__qualname__', function)} failed: {error!r}")
+                _do(function, *args)
             finally:
                 del function, args  # what a task holds is free as soon as it is done
                 with self._changed:
                     self._unfinished -= 1
                     self._changed.notify_all()
+
+
+def _do(function: Callable[..., object], *args: Any) -> None:
+    try:
+        function(*args)
+    except Exception as error:  # noqa: BLE001 - the thread outlives any task
+        warn(f"{getattr(function, '__qualname__', function)} failed: {error!r}")
 
 
 _worker = _Worker()

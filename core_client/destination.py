@@ -211,8 +211,8 @@ class Destination:
         """They have changed: the next look reads them again."""
         self._experiments.clear()
 
-    def close(self, timeout: float) -> None:
-        """Send everything and leave no file behind; say so if that takes too long."""
+    def close(self, timeout: float, only_files: bool = False) -> None:
+        """Send everything and leave nothing behind; say so if that takes too long."""
         problems = []
         try:
             if self._outbox:
@@ -220,7 +220,7 @@ class Destination:
         except MlflowException as error:
             problems.append(str(error))
         try:
-            if self.spool.segments():
+            if self.spool.segments() and not only_files:
                 self.drain.close(timeout)
         except MlflowException as error:
             problems.append(str(error))
@@ -247,7 +247,7 @@ class Destination:
 
     def _files_staged(self) -> None:
         _close_with_process()
-        _close_before_executors()
+        _send_files_before_executors()
 
     def after_fork(self) -> None:
         """In the child: an own segment, an own thread, and an own connection to the store."""
@@ -275,11 +275,11 @@ def open_stores() -> list[Store]:
     return [one.opened for one in list(_destinations.values()) if one.opened]
 
 
-def close_all() -> None:
+def close_all(only_files: bool = False) -> None:
     """At the end of the process: wait a bounded time, then say what is kept."""
     background.wait(EXIT_WAIT)
     for one in list(_destinations.values()):
-        one.close(EXIT_WAIT)
+        one.close(EXIT_WAIT, only_files)
 
 
 def _close_with_process() -> None:
@@ -294,15 +294,21 @@ def _close_with_process() -> None:
             Finalize(None, close_all, exitpriority=10)
 
 
-def _close_before_executors() -> None:
-    """At the end Python closes its thread pools before it calls `atexit`, and the drivers of
-    artifact stores look up names in such a pool: what is staged has to go before."""
-    global _closes_first
-    if not _closes_first:
-        _closes_first = True
-        import concurrent.futures.thread  # noqa: F401 - what was registered last is called first
+def _send_files_before_executors() -> None:
+    """Drivers of artifact stores use thread pools, which Python closes before it calls `atexit`.
 
-        threading._register_atexit(close_all)  # type: ignore[attr-defined]
+    Nothing public comes before that: pools are closed by what is registered here, too. Where it
+    is not there, or the end has begun, `close_all` sends what can still be sent and tells the rest.
+    """
+    global _files_first
+    if not _files_first:
+        _files_first = True
+        register = getattr(threading, "_register_atexit", None)
+        if register is not None:
+            with contextlib.suppress(RuntimeError):  # the process is ending
+                import concurrent.futures.thread  # noqa: F401 - the last one registered goes first
+
+                register(close_all, only_files=True)
 
 
 def _opening_delays_forks() -> None:
@@ -340,6 +346,6 @@ def _after_fork() -> None:
 _forks_wait = False
 _held: list[threading.Lock] = []  # locks of what is being opened, for as long as a fork takes
 _closes_in = 0
-_closes_first = False
+_files_first = False
 atexit.register(close_all)
 os.register_at_fork(after_in_child=_after_fork)

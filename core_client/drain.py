@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import math
 import os
 import random
 import threading
@@ -14,6 +15,7 @@ from typing import Protocol
 
 import msgspec
 
+from core_client import threads
 from core_client.entities import Run, RunStatus
 from core_client.events import Event, RunEnded, encode
 from core_client.exceptions import MlflowException, StoreUnavailable
@@ -85,6 +87,7 @@ class Drain:
         self._failure: MlflowException | None = None
         self._segments: dict[Path, Segment] = {}
         self._closing = False
+        self._deadline = math.inf  # of the work that is done in the thread that waits for it
 
     def notify(self) -> None:
         """The spool has grown."""
@@ -109,7 +112,12 @@ class Drain:
         with self._changed:
             self._asked += 1
             ticket = self._asked
-            self._wake()
+            awake = self._wake()
+            if not awake:
+                self._thread = threading.current_thread()
+        if not awake:
+            self._work_here(timeout)
+        with self._changed:
             self._changed.wait_for(lambda: self._answered >= ticket, timeout)
             failure = self._failure
             if self._answered < ticket:
@@ -148,11 +156,12 @@ class Drain:
         self._closing = True
         self.flush(timeout)
 
-    def _wake(self) -> None:
+    def _wake(self) -> bool:
+        """Tell the thread. False without one, when the process is ending: then `flush` does it."""
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="autolog-drain", daemon=True)
-            self._thread.start()
+            self._thread = threads.start("autolog-drain", self._work)
         self._changed.notify_all()
+        return self._thread is not None
 
     def _work(self) -> None:
         rest = 0.0
@@ -160,20 +169,35 @@ class Drain:
             with self._changed:
                 self._changed.wait_for(lambda: self._news or self._asked > self._answered)
                 self._changed.wait_for(lambda: self._asked > self._answered, rest)
-                asked, self._news = self._asked, False
-                wanted = asked > self._answered
             began = time.thread_time()  # waiting for a disk or a server costs the training nothing
-            failure = self._round(wanted)
+            if not self._goes_on():
+                return
             spent = time.thread_time() - began
-            with self._changed:
-                self._answered, self._failure = asked, failure
-                self._news = self._news or failure is not None
-                self._changed.notify_all()
-                if self._closing and not self._news and self._asked == asked:
-                    self._closing, self._thread = False, None
-                    return
-            pause = min(2 * rest, LONGEST_REST) * random.uniform(0.7, 1.3) if failure else 0
+            pause = min(2 * rest, LONGEST_REST) * random.uniform(0.7, 1.3) if self._failure else 0
             rest = max(REST, spent * WORK_SHARE, pause)
+
+    def _work_here(self, timeout: float | None) -> None:
+        """Do what the thread would; what the store has begun to take by then it takes."""
+        self._deadline = math.inf if timeout is None else time.monotonic() + timeout
+        while self._goes_on(until_answered=True):
+            pass
+        self._deadline = math.inf
+
+    def _goes_on(self, until_answered: bool = False) -> bool:
+        """One round. False if it was the last: all is closed, or else answered."""
+        with self._changed:
+            asked, self._news = self._asked, False
+            wanted = asked > self._answered
+        failure = self._round(wanted)
+        with self._changed:
+            self._answered, self._failure = asked, failure
+            self._news = self._news or failure is not None
+            self._changed.notify_all()
+            done = until_answered or (self._closing and not self._news)
+            if done and self._asked == asked:
+                self._closing, self._thread = False, None
+                return False
+        return True
 
     def _round(self, adopt: bool) -> MlflowException | None:
         try:
@@ -215,6 +239,8 @@ class Drain:
         tell: Callable[[Sequence[Event]], object] = lambda events: None,
     ) -> None:
         while chunk := segment.read():
+            if time.monotonic() > self._deadline:
+                raise StoreUnavailable("The store took too long.")
             refused: list[tuple[bytes, str]] = chunk.broken
             try:
                 store.apply(chunk.events)

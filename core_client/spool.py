@@ -49,7 +49,7 @@ class Spool:
         # Reentrant: a signal handler may log while the interrupted thread is logging.
         self._lock = threading.RLock()
         self._fd = -1
-        self._size = 0
+        self._size = 0  # bytes of events; roughly, for a signal handler may add to it meanwhile
         self._hushed = True
         self.needs_room = False  # what has been sent is to be deleted at once
         self._segments: dict[Path, int] = {}
@@ -67,11 +67,12 @@ class Spool:
             if self._fd < 0 or self._size > SEGMENT_SIZE:
                 self._begin_segment()
             try:
-                self._size = self._write(self._fd, line, self._size)
+                self._write(self._fd, line)
             except MlflowException:
                 self.needs_room = True
                 self._notify()
                 raise
+            self._size += len(line)
             if self._hushed:
                 self._hushed = False
                 self._notify()
@@ -128,7 +129,7 @@ class Spool:
         with self._lock:
             fd = self._segments[path]
             if fd == self._fd:
-                if self._size != sent:
+                if os.fstat(fd).st_size != sent:
                     return False
                 self._fd = -1
                 self.needs_room = False
@@ -161,25 +162,24 @@ class Spool:
             raise self._unwritable(error) from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
-            size = self._write(fd, b"".join(encode(line) + b"\n" for line in lines), 0)
+            self._write(fd, b"".join(encode(line) + b"\n" for line in lines))
             unlocked.rename(path)  # seen by others only now that it is locked
         except BaseException:
             unlocked.unlink()
             os.close(fd)
             raise
-        self._fd, self._size = fd, size
+        self._fd, self._size = fd, 0
         self._segments[path] = fd
 
-    def _write(self, fd: int, lines: bytes, size: int) -> int:
-        """Append to a file of this size, wholly or not at all, and return its new size."""
+    def _write(self, fd: int, lines: bytes) -> None:
+        """Append to a file, wholly or not at all."""
         try:
             written = os.write(fd, lines)
         except OSError as error:
             raise self._unwritable(error) from error
         if written != len(lines):
-            os.ftruncate(fd, size)
+            os.ftruncate(fd, os.fstat(fd).st_size - written)
             raise self._unwritable(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-        return size + written
 
     def _unwritable(self, error: OSError) -> MlflowException:
         return MlflowException(

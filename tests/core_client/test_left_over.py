@@ -33,6 +33,15 @@ with fluent.start_run(experiment_id=experiment) as run:
     fluent.log_artifact("script", "b")
 """
 
+STAGING = f"""
+from core_client import fluent
+experiment = fluent.create_experiment("away", artifact_location="{AWAY}")
+with fluent.start_run(experiment_id=experiment) as run, run.artifact_folder("model") as folder:
+    (folder / "a.txt").write_text("half of it")
+    print(folder / "a.txt", flush=True)
+    input()
+"""
+
 
 def folders() -> list[Path]:
     """Those in the queue of files."""
@@ -56,17 +65,20 @@ def test_the_next_start_clears_away_what_nothing_tells_of(own_place: Path, momen
 
 
 def test_what_is_being_staged_is_no_left_over() -> None:
-    experiment = fluent.create_experiment("away", artifact_location=AWAY)
-    with fluent.start_run(experiment_id=experiment) as run, run.artifact_folder("model") as folder:
-        (folder / "a.txt").write_text("half of it")
-        code = (
-            "from core_client import destination, fluent\n"
-            "with fluent.start_run():\n"
-            "    destination.destination(fluent.get_tracking_uri()).outbox.flush()\n"
-        )
-        subprocess.run(
-            [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True
-        )
-        assert (folder / "a.txt").read_text() == "half of it"
+    with subprocess.Popen(
+        [sys.executable, "-c", STAGING],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdout is not None
+        begun = Path(other.stdout.readline().strip())
+        with fluent.start_run():
+            destination.destination(fluent.get_tracking_uri()).outbox.flush()
+        assert begun.read_text() == "half of it"
+        _, told = other.communicate("go on\n")
+    assert "autolog sync" in told
     (kept,) = folders()
     assert (kept / "model" / "a.txt").read_text() == "half of it"

@@ -200,3 +200,5 @@ def test_signals_may_log_while_the_program_logs() -> None:
     client = Client()
     assert len(client.get_metric_history(run.run_id, "m")) == step
     assert len(client.get_metric_history(run.run_id, "alarm")) == len(seen)
+    destination.close_all()
+    assert list((home() / "spool").rglob("*.events")) == []

@@ -35,6 +35,54 @@ background.submit(slowly)
 begun.wait()
 """
 
+# The first that is recorded at all comes when the main thread is through: from Python 3.12 on that
+# may be too late for a new thread.
+AFTER_MAIN = """
+import threading
+main = threading.main_thread()
+def train():
+    main.join()
+    from core_client import background, fluent
+    with fluent.start_run() as run:
+        fluent.log_metric("m", 1)
+        background.submit(run.log_metric, "late", 2)
+        background.submit(run.log_text, "kept", "note.txt")
+        print(run.data.metrics)
+    fluent.start_run()
+    fluent.log_metric("m", 3)
+threading.Thread(target=train).start()
+"""
+
+AFTER_EXIT = """
+import atexit
+@atexit.register
+def last_words():
+    fluent.log_metric("m", 4)
+from core_client import fluent
+fluent.start_run()
+fluent.log_metric("m", 3)
+"""
+
+FILES_AT_EXIT = """
+from core_client import fluent
+away = fluent.create_experiment("away", artifact_location="ftp://me@127.0.0.1:1/x")
+fluent.start_run(experiment_id=away)
+fluent.log_text("kept", "note.txt")
+"""
+
+FILES_AFTER_MAIN = (
+    """
+import threading
+main = threading.main_thread()
+def train():
+    main.join()
+"""
+    + FILES_AT_EXIT.replace("\n", "\n    ")
+    + """
+threading.Thread(target=train).start()
+"""
+)
+
 FOUR_THREADS = """
 import os, sys, threading
 from core_client import fluent
@@ -114,6 +162,36 @@ def test_work_that_the_end_of_the_process_waits_for_keeps_its_folder() -> None:
     assert told == b""
     (run,) = Client().search_runs(["0"])
     assert Client().artifacts(run.info.run_id).local("late/note.txt").read_text() == "kept"
+
+
+def test_a_training_goes_on_when_the_main_thread_is_through() -> None:
+    out, told = python(AFTER_MAIN).communicate(timeout=60)
+    assert told == b""
+    assert out == b"{'m': 1.0, 'late': 2.0}\n"
+    second, first = Client().search_runs(["0"])
+    assert (first.data.metrics, first.info.status) == ({"m": 1, "late": 2}, "FINISHED")
+    assert (second.data.metrics, second.info.status) == ({"m": 3}, "FINISHED")
+    assert Client().artifacts(first.info.run_id).read("note.txt") == b"kept"
+    assert list((home() / "spool").rglob("*.events")) == []
+
+
+def test_what_is_logged_after_the_end_is_kept() -> None:
+    _, told = python(AFTER_EXIT).communicate(timeout=60)
+    assert told == b""
+    last, first = sorted(Client().search_runs(["0"]), key=lambda run: run.data.metrics["m"])[::-1]
+    assert (first.data.metrics, first.info.status) == ({"m": 3}, "FINISHED")
+    assert last.data.metrics == {"m": 4}
+
+
+@pytest.mark.parametrize("code", [FILES_AT_EXIT, FILES_AFTER_MAIN])
+def test_a_run_ends_though_its_files_cannot_be_sent(code: str) -> None:
+    _, told = python(code).communicate(timeout=60)
+    assert b"autolog sync" in told
+    assert b"Traceback" not in told
+    (run,) = Client().search_runs([fluent.get_experiment_by_name("away").experiment_id])
+    assert run.info.status == "FINISHED"
+    (kept,) = (home() / "spool").rglob("note.txt")
+    assert kept.read_text() == "kept"
 
 
 def test_a_forked_child_writes_to_its_parents_run() -> None:
