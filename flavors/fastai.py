@@ -6,116 +6,51 @@ import copy
 import io
 import os
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core_client.exceptions import MlflowException
 from flavors import environment, package, torch_formats, trust
+from flavors.keywords import Keywords, LogKeywords, takes
 from flavors.log import Saved, log
 from flavors.model import Model, ModelInfo
-from flavors.signature import ModelSignature
 from flavors.uris import local_path
 
 if TYPE_CHECKING:
-    from core_client.run import ActiveRun
+    from typing_extensions import Unpack
 
 DATA_FILE = "model.fastai"
 
 
+@takes(Keywords)
 def save_model(
     fastai_learner: Any,
     path: str | os.PathLike[str],
     conda_env: dict[str, Any] | str | None = None,
-    code_paths: Sequence[str] | None = None,
+    *,
     mlflow_model: Model | None = None,
-    signature: ModelSignature | bool | None = None,
-    input_example: Any = None,
-    pip_requirements: Sequence[str] | str | None = None,
-    extra_pip_requirements: Sequence[str] | str | None = None,
-    metadata: dict[str, Any] | None = None,
+    **keywords: Unpack[Keywords],
 ) -> None:
-    """Save a Learner to a local folder that does not exist yet, or is empty.
+    """Save a Learner to a local folder.
 
     Args:
         fastai_learner: the ``Learner``; it stays as it is, and its data are not saved.
-        path: the folder.
-        conda_env: a conda environment (dict or YAML file) in place of the one told from the model.
-        code_paths: files and folders of Python code to keep with the model.
-        mlflow_model: a description to start from.
-        signature: what the model takes and gives. By default told from `input_example`, if there
-            is one; False leaves it out.
-        input_example: a few rows of input, as `flavors.example.encode` takes them.
-        pip_requirements: requirements in place of those told from the model.
-        extra_pip_requirements: requirements added to those told from the model.
-        metadata: anything that YAML can hold, kept in the MLmodel file.
-
-    Raises:
-        MlflowException: the folder is in use, or the Learner cannot be pickled; nothing is left
-            then.
     """
-    extras = package.extras(
-        mlflow_model or Model(), _predictor(fastai_learner), conda_env=conda_env,
-        code_paths=code_paths, signature=signature, input_example=input_example,
-        pip_requirements=pip_requirements, extra_pip_requirements=extra_pip_requirements,
-        metadata=metadata,
-    )  # fmt: skip
+    extras = package.extras(mlflow_model, _predictor(fastai_learner), conda_env, keywords)
     package.write(lambda: _saved(extras, fastai_learner), path)
 
 
+@takes(LogKeywords, like=save_model)
 def log_model(
     fastai_learner: Any,
     artifact_path: str | None = None,
     conda_env: dict[str, Any] | str | None = None,
-    code_paths: Sequence[str] | None = None,
-    registered_model_name: str | None = None,
-    signature: ModelSignature | bool | None = None,
-    input_example: Any = None,
-    await_registration_for: int | None = None,
-    pip_requirements: Sequence[str] | str | None = None,
-    extra_pip_requirements: Sequence[str] | str | None = None,
-    metadata: dict[str, Any] | None = None,
-    name: str | None = None,
-    params: Mapping[str, Any] | None = None,
-    tags: Mapping[str, Any] | None = None,
-    model_type: str | None = None,
-    step: int = 0,
-    model_id: str | None = None,
-    run: ActiveRun | None = None,
+    **keywords: Unpack[LogKeywords],
 ) -> ModelInfo:
-    """Save a Learner among the artifacts of a run.
-
-    Args:
-        fastai_learner: the ``Learner``; it stays as it is, and its data are not saved.
-        artifact_path: older name of `name`.
-        conda_env, code_paths, signature, input_example, pip_requirements,
-            extra_pip_requirements, metadata: as for `save_model`.
-        registered_model_name: make it a version of that registered model, on a server.
-        await_registration_for: accepted for MLflow's sake.
-        model_id: a logged model that is there already, on a server of MLflow 3; it gets the files.
-        name: where the model goes below the run's artifacts; ``model`` by default.
-        params, tags, model_type, step: further facts about the model, kept in its metadata and,
-            where the store has logged models, with it.
-        run: the run; by default the active one, or a new one.
-
-    Raises:
-        MlflowException: the Learner cannot be pickled; nothing is left of it then.
-    """
-    kept = package.facts(params=params, tags=tags, model_type=model_type, step=step)
-    extras = package.extras(
-        Model(), _predictor(fastai_learner), conda_env=conda_env, code_paths=code_paths,
-        signature=signature, input_example=input_example, pip_requirements=pip_requirements,
-        extra_pip_requirements=extra_pip_requirements, metadata={**(metadata or {}), **kept},
-    )  # fmt: skip
-    return log(
-        run,
-        name or artifact_path or "model",
-        extras.model,
-        lambda: _saved(extras, fastai_learner),
-        registered_name=registered_model_name,
-        facts=kept,
-        model_id=model_id,
-    )
+    """Save a Learner among the artifacts of a run."""
+    extras = package.extras(None, _predictor(fastai_learner), conda_env, keywords)
+    return log(artifact_path, keywords, extras.model, lambda: _saved(extras, fastai_learner))
 
 
 def load_model(

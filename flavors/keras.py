@@ -5,130 +5,69 @@ from __future__ import annotations
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core_client.exceptions import MlflowException, invalid
 from flavors import environment, package, trust
+from flavors.keywords import Keywords, LogKeywords, takes
 from flavors.log import Saved, log
 from flavors.model import Model, ModelInfo
 from flavors.signature import ModelSignature, Schema, TensorSpec
 from flavors.uris import local_path
 
 if TYPE_CHECKING:
-    from core_client.run import ActiveRun
+    from typing_extensions import Unpack
 
 DATA = "data"
 WHOLE, EXPORTED, WEIGHTS = "model.keras", "model", "model.weights.h5"  # below DATA
 
 
+@takes(Keywords)
 def save_model(
     model: Any,
     path: str | os.PathLike[str],
     save_exported_model: bool = False,
     conda_env: dict[str, Any] | str | None = None,
+    *,
     mlflow_model: Model | None = None,
-    signature: ModelSignature | bool | None = None,
-    input_example: Any = None,
-    pip_requirements: Sequence[str] | str | None = None,
-    extra_pip_requirements: Sequence[str] | str | None = None,
     save_model_kwargs: dict[str, Any] | None = None,
-    metadata: dict[str, Any] | None = None,
-    code_paths: Sequence[str] | None = None,
     weights_only: bool = False,
+    **keywords: Unpack[Keywords],
 ) -> None:
-    """Save a Keras model to a local folder that does not exist yet, or is empty.
+    """Save a Keras model to a local folder.
 
     Args:
         model: a model that is built.
-        path: the folder.
         save_exported_model: keep what `model.export` makes, a TensorFlow SavedModel that needs no
             Keras to be served, in place of the ``.keras`` file that can be trained on.
-        conda_env: a conda environment (dict or YAML file) in place of the one told from the model.
-        mlflow_model: a description to start from.
-        signature: what the model takes and gives. By default what the model itself says; False
-            leaves it out.
-        input_example: a few rows of input, as `flavors.example.encode` takes them.
-        pip_requirements: requirements in place of those told from the model.
-        extra_pip_requirements: requirements added to those told from the model.
         save_model_kwargs: further keywords for the model's `save`, `export` or `save_weights`.
-        metadata: anything that YAML can hold, kept in the MLmodel file.
-        code_paths: files and folders of Python code to keep with the model.
         weights_only: keep the weights and nothing else; `load_weights` puts them into a model.
-
-    Raises:
-        MlflowException: the folder is in use, or the model cannot be saved; nothing is left then.
     """
-    extras = package.extras(
-        mlflow_model or Model(), None, conda_env=conda_env, code_paths=code_paths,
-        signature=_signature(model, signature, input_example), input_example=input_example,
-        pip_requirements=pip_requirements, extra_pip_requirements=extra_pip_requirements,
-        metadata=metadata,
-    )  # fmt: skip
+    keywords["signature"] = _signature(model, keywords)
+    extras = package.extras(mlflow_model, None, conda_env, keywords)
     form = _form(save_exported_model, weights_only)
     package.write(lambda: _saved(extras, model, form, save_model_kwargs or {}), path)
 
 
+@takes(LogKeywords, like=save_model)
 def log_model(
     model: Any,
     artifact_path: str | None = None,
     save_exported_model: bool = False,
     conda_env: dict[str, Any] | str | None = None,
-    signature: ModelSignature | bool | None = None,
-    input_example: Any = None,
-    registered_model_name: str | None = None,
-    await_registration_for: int | None = None,
-    pip_requirements: Sequence[str] | str | None = None,
-    extra_pip_requirements: Sequence[str] | str | None = None,
+    *,
     save_model_kwargs: dict[str, Any] | None = None,
-    metadata: dict[str, Any] | None = None,
-    name: str | None = None,
-    params: Mapping[str, Any] | None = None,
-    tags: Mapping[str, Any] | None = None,
-    model_type: str | None = None,
-    step: int = 0,
-    model_id: str | None = None,
-    code_paths: Sequence[str] | None = None,
     weights_only: bool = False,
-    run: ActiveRun | None = None,
+    **keywords: Unpack[LogKeywords],
 ) -> ModelInfo:
-    """Save a Keras model among the artifacts of a run.
-
-    Args:
-        model: a model that is built.
-        artifact_path: older name of `name`.
-        save_exported_model, conda_env, signature, input_example, pip_requirements,
-            extra_pip_requirements, save_model_kwargs, metadata, code_paths, weights_only: as for
-            `save_model`.
-        registered_model_name: make it a version of that registered model, on a server.
-        await_registration_for: accepted for MLflow's sake.
-        name: where the model goes below the run's artifacts; ``model`` by default.
-        params, tags, model_type, step: further facts about the model, kept in its metadata and,
-            where the store has logged models, with it.
-        model_id: a logged model that is there already, on a server of MLflow 3; it gets the files.
-        run: the run; by default the active one, or a new one.
-
-    Raises:
-        MlflowException: the model cannot be saved; nothing is left of it then.
-    """
-    kept = package.facts(params=params, tags=tags, model_type=model_type, step=step)
-    extras = package.extras(
-        Model(), None, conda_env=conda_env, code_paths=code_paths,
-        signature=_signature(model, signature, input_example), input_example=input_example,
-        pip_requirements=pip_requirements, extra_pip_requirements=extra_pip_requirements,
-        metadata={**(metadata or {}), **kept},
-    )  # fmt: skip
+    """Save a Keras model among the artifacts of a run."""
+    keywords["signature"] = _signature(model, keywords)
+    extras = package.extras(None, None, conda_env, keywords)
     form = _form(save_exported_model, weights_only)
-    return log(
-        run,
-        name or artifact_path or "model",
-        extras.model,
-        lambda: _saved(extras, model, form, save_model_kwargs or {}),
-        registered_name=registered_model_name,
-        facts=kept,
-        model_id=model_id,
-    )
+    how = save_model_kwargs or {}
+    return log(artifact_path, keywords, extras.model, lambda: _saved(extras, model, form, how))
 
 
 def load_model(
@@ -236,8 +175,9 @@ def _dtype(tensor: Any) -> str:
     return {"string": "str"}.get(name, name)
 
 
-def _signature(model: Any, given: ModelSignature | bool | None, example: Any) -> Any:
-    return signature_of(model, example) if given is None else given
+def _signature(model: Any, keywords: Keywords) -> ModelSignature | bool | None:
+    given = keywords.get("signature")
+    return signature_of(model, keywords.get("input_example")) if given is None else given
 
 
 def _form(exported: bool, weights_only: bool) -> str:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core_client.exceptions import MlflowException, invalid
 from flavors import environment, formats, package
+from flavors.keywords import Keywords, LogKeywords, takes
 from flavors.log import Saved, log
 from flavors.model import Model, ModelInfo
-from flavors.signature import ModelSignature
 from flavors.uris import local_path
 
 if TYPE_CHECKING:
-    from core_client.run import ActiveRun
+    from typing_extensions import Unpack
 
 TEXT = "text"
 BOOSTER = "lightgbm.basic.Booster"
@@ -28,107 +28,55 @@ HARMLESS = (*WRAPPERS, BOOSTER, "collections.OrderedDict", "collections.defaultd
 LAST_LINES = "end of trees"  # without, LightGBM may end the process
 
 
+@takes(Keywords)
 def save_model(
     lgb_model: Any,
     path: str | os.PathLike[str],
     conda_env: dict[str, Any] | str | None = None,
-    code_paths: Sequence[str] | None = None,
+    *,
     mlflow_model: Model | None = None,
-    signature: ModelSignature | bool | None = None,
-    input_example: Any = None,
-    pip_requirements: Sequence[str] | str | None = None,
-    extra_pip_requirements: Sequence[str] | str | None = None,
-    metadata: dict[str, Any] | None = None,
     serialization_format: str | None = None,
     skops_trusted_types: Sequence[str] | None = None,
+    **keywords: Unpack[Keywords],
 ) -> None:
-    """Save a LightGBM model to a local folder that does not exist yet, or is empty.
+    """Save a LightGBM model to a local folder.
 
     Args:
         lgb_model: a trained ``lightgbm.Booster``, or a fitted scikit-learn wrapper.
-        path: the folder.
-        conda_env: a conda environment (dict or YAML file) in place of the one told from the model.
-        code_paths: files and folders of Python code to keep with the model.
-        mlflow_model: a description to start from.
-        signature: what the model takes and gives. By default told from `input_example`, if there
-            is one; False leaves it out.
-        input_example: a few rows of input, as `flavors.example.encode` takes them.
-        pip_requirements: requirements in place of those told from the model.
-        extra_pip_requirements: requirements added to those told from the model.
-        metadata: anything that YAML can hold, kept in the MLmodel file.
         serialization_format: of a wrapper: ``skops``, ``cloudpickle`` or ``pickle``. By default
             skops where it can hold the wrapper, else cloudpickle. A booster is saved as text.
         skops_trusted_types: the types, beyond those that skops knows, that the skops file may
             hold. By default all those that the wrapper has.
-
-    Raises:
-        MlflowException: the folder is in use, or the model cannot be saved; nothing is left then.
     """
-    extras = package.extras(
-        mlflow_model or Model(), getattr(lgb_model, "predict", None), conda_env=conda_env, code_paths=code_paths,
-        signature=signature, input_example=input_example, pip_requirements=pip_requirements,
-        extra_pip_requirements=extra_pip_requirements, metadata=metadata,
-    )  # fmt: skip
     formats.check(serialization_format)
+    predict = getattr(lgb_model, "predict", None)
+    extras = package.extras(mlflow_model, predict, conda_env, keywords)
 
     def saved() -> Saved:
-        return _saved(
-            extras, _dump(lgb_model, serialization_format, skops_trusted_types), lgb_model
-        )
+        dump = _dump(lgb_model, serialization_format, skops_trusted_types)
+        return _saved(extras, dump, lgb_model)
 
     package.write(saved, path)
 
 
+@takes(LogKeywords, like=save_model)
 def log_model(
     lgb_model: Any,
     artifact_path: str | None = None,
     conda_env: dict[str, Any] | str | None = None,
-    code_paths: Sequence[str] | None = None,
-    registered_model_name: str | None = None,
-    signature: ModelSignature | bool | None = None,
-    input_example: Any = None,
-    await_registration_for: int | None = None,
-    pip_requirements: Sequence[str] | str | None = None,
-    extra_pip_requirements: Sequence[str] | str | None = None,
-    metadata: dict[str, Any] | None = None,
-    name: str | None = None,
-    params: Mapping[str, Any] | None = None,
-    tags: Mapping[str, Any] | None = None,
-    model_type: str | None = None,
-    step: int = 0,
-    model_id: str | None = None,
+    *,
     serialization_format: str | None = None,
     skops_trusted_types: Sequence[str] | None = None,
-    run: ActiveRun | None = None,
+    **keywords: Unpack[LogKeywords],
 ) -> ModelInfo:
     """Save a LightGBM model among the artifacts of a run.
 
     When this returns, the model as it is now is on disk. A wrapper without `serialization_format`
     is a pickle then, which becomes a skops file in the background where skops can hold it.
-
-    Args:
-        lgb_model: a trained ``lightgbm.Booster``, or a fitted scikit-learn wrapper.
-        artifact_path: older name of `name`.
-        conda_env, code_paths, signature, input_example, pip_requirements, extra_pip_requirements,
-            metadata, serialization_format, skops_trusted_types: as for `save_model`.
-        registered_model_name: make it a version of that registered model, on a server.
-        await_registration_for: accepted for MLflow's sake.
-        model_id: a logged model that is there already, on a server of MLflow 3; it gets the files.
-        params, tags, model_type, step: further facts about the model, kept in its metadata and,
-            where the store has logged models, with it.
-        name: where the model goes below the run's artifacts; ``model`` by default.
-        run: the run; by default the active one, or a new one.
-
-    Raises:
-        MlflowException: the model cannot be saved; nothing is left of it then.
     """
-    kept = package.facts(params=params, tags=tags, model_type=model_type, step=step)
-    extras = package.extras(
-        Model(), getattr(lgb_model, "predict", None), conda_env=conda_env, code_paths=code_paths,
-        signature=signature, input_example=input_example, pip_requirements=pip_requirements,
-        extra_pip_requirements=extra_pip_requirements, metadata={**(metadata or {}), **kept},
-    )  # fmt: skip
     formats.check(serialization_format)
+    predict = getattr(lgb_model, "predict", None)
+    extras = package.extras(None, predict, conda_env, keywords)
     dump = _dump(lgb_model, serialization_format or formats.CLOUDPICKLE, skops_trusted_types)
 
     def improve() -> Saved | None:
@@ -136,14 +84,11 @@ def log_model(
         return better and _saved(extras, better, lgb_model)
 
     return log(
-        run,
-        name or artifact_path or "model",
+        artifact_path,
+        keywords,
         extras.model,
         lambda: _saved(extras, dump, lgb_model),
         improve if serialization_format is None and dump.format != TEXT else None,
-        registered_model_name,
-        kept,
-        model_id,
     )
 
 

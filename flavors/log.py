@@ -15,6 +15,7 @@ from flavors.model import MLMODEL, Model, ModelInfo, info
 if TYPE_CHECKING:
     from core_client.run import ActiveRun
     from core_client.run_models import NewModel
+    from flavors.keywords import LogKeywords
 
 HISTORY = "mlflow.log-model.history"
 _noting = threading.Lock()
@@ -35,40 +36,46 @@ class Saved(NamedTuple):
             path.write_bytes(data)
 
 
+def facts(keywords: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the keywords that tell further facts about a model, as far as given."""
+    given = {name: keywords.get(name) for name in ("params", "tags", "model_type", "step")}
+    return {
+        name: dict(value) if isinstance(value, Mapping) else value
+        for name, value in given.items()
+        if value
+    }
+
+
 def log(
-    run: ActiveRun | None,
-    name: str,
+    artifact_path: str | None,
+    keywords: LogKeywords,
     model: Model,
     save: Callable[[], Saved],
     improve: Callable[[], Saved | None] | None = None,
-    registered_name: str | None = None,
-    facts: Mapping[str, Any] | None = None,
-    model_id: str | None = None,
 ) -> ModelInfo:
     """Write a model into a run.
 
     Args:
-        run: the run; None means the active one, or a new one.
-        name: path of the model's folder below the run's artifacts.
+        artifact_path: as given to the flavor's `log_model`.
+        keywords: as given.
         model: the description; it learns where it is.
         save: makes the files, at once.
         improve: makes better files, in the background; None leaves the first ones.
-        registered_name: the registered model that this becomes a version of.
-        facts: `params`, `tags`, `model_type` and `step` of a logged model, as far as given.
-        model_id: a logged model that is there already, and gets these files.
 
     Raises:
         MlflowException: it cannot be saved or, FEATURE_DISABLED, not be registered.
     """
     from core_client import fluent
 
-    run = run or fluent.active_run()
+    name = keywords.get("name") or artifact_path or "model"
+    registered_name = keywords.get("registered_model_name")
+    run = keywords.get("run") or fluent.active_run()
     if registered_name is not None:
         (run or fluent.active.destination()).check_registry()
     run = run or fluent.start_run()
     model.run_id, model.artifact_path = run.run_id, name
     saved = save()
-    logged = run.new_model(name, **(facts or {}), model_id=model_id)
+    logged = run.new_model(name, **facts(keywords), model_id=keywords.get("model_id"))
     with logged.folder() as folder:
         saved.write(folder)
     _note(run, saved.model)

@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from core_client.exceptions import MlflowException, invalid
+from core_client.exceptions import MlflowException
 from core_client.paths import contained
 from flavors import environment, example, trust
-from flavors.log import Saved
+from flavors.log import Saved, facts
 from flavors.model import MLMODEL, Model, to_yaml
 from flavors.signature import ModelSignature, infer_signature
+from flavors.uris import local_path
+
+if TYPE_CHECKING:
+    from flavors.keywords import Keywords
+
+EXTRA_FILES = "extra_files"
 
 
 class Extras(NamedTuple):
@@ -26,32 +32,23 @@ class Extras(NamedTuple):
 
 
 def extras(
-    model: Model,
+    model: Model | None,
     predict: Callable[[Any], Any] | None,
-    *,
-    conda_env: dict[str, Any] | str | None = None,
-    code_paths: Sequence[str] | None = None,
-    signature: ModelSignature | bool | None = None,
-    input_example: Any = None,
-    pip_requirements: Sequence[str] | str | None = None,
-    extra_pip_requirements: Sequence[str] | str | None = None,
-    metadata: dict[str, Any] | None = None,
+    conda_env: dict[str, Any] | str | None,
+    keywords: Keywords,
 ) -> Extras:
-    """What the arguments of a flavor's `save_model` ask for.
+    """What the arguments of a flavor's `save_model` or `log_model` ask for.
 
     Args:
         model: the description to start from; it gets signature, example and metadata.
         predict: tells the output of the example for the signature; None leaves the signature out.
-        conda_env: a conda environment (dict or YAML file) in place of the one told from the model.
-        code_paths: files and folders of Python code to keep with the model.
-        signature: what the model takes and gives. By default told from `input_example`, if there
-            is one; False leaves it out.
-        input_example: a few rows of input, as `flavors.example.encode` takes them.
-        pip_requirements: requirements in place of those told from the model.
-        extra_pip_requirements: requirements added to those told from the model.
-        metadata: anything that YAML can hold.
+        conda_env: as given.
+        keywords: as given.
     """
-    files = _code(code_paths or ())
+    model = model or Model()
+    signature, input_example = keywords.get("signature"), keywords.get("input_example")
+    files = _below("code", keywords.get("code_paths"))
+    files |= _below(EXTRA_FILES, keywords.get("extra_files"))
     if input_example is not None:
         encoded = example.encode(input_example)
         files.update(encoded.files)
@@ -61,8 +58,10 @@ def extras(
             signature = infer_signature(data, predict(data), params)
     if isinstance(signature, ModelSignature):
         model.signature = signature
-    model.metadata = metadata or model.metadata
-    wanted = environment.given(pip_requirements, extra_pip_requirements, conda_env)
+    model.metadata = {**(keywords.get("metadata") or {}), **facts(keywords)} or model.metadata
+    wanted = environment.given(
+        keywords.get("pip_requirements"), keywords.get("extra_pip_requirements"), conda_env
+    )
     return Extras(model, wanted, files)
 
 
@@ -87,6 +86,8 @@ def complete(
     code = [name for name in extras.files if name.startswith("code/")]
     folder = "code" if code else None
     flavors: dict[str, dict[str, Any]] = {flavor: {**about, "code": folder}}
+    if further := [{"path": name} for name in extras.files if name.startswith(EXTRA_FILES + "/")]:
+        flavors[flavor][EXTRA_FILES] = further
     if loader is not None:
         python: dict[str, Any] = {
             "loader_module": f"mlflow.{flavor}",
@@ -117,15 +118,6 @@ def write(saved: Callable[[], Saved], path: str | os.PathLike[str]) -> None:
     whole.write(folder)
 
 
-def facts(**given: Any) -> dict[str, Any]:
-    """Those facts about a model that were given, as its metadata keeps them."""
-    return {
-        name: dict(value) if isinstance(value, Mapping) else value
-        for name, value in given.items()
-        if value
-    }
-
-
 def read(folder: Path, data_file: str, trusted: bool) -> tuple[bytes, bool]:
     """The file that holds the model, and whether code in it may run: `trusted`, or our own.
 
@@ -147,8 +139,8 @@ def read_files(folder: Path, data: str, trusted: bool) -> tuple[dict[str, bytes]
     names = [data]
     if place.is_dir():
         top = folder.resolve()
-        names = [path.relative_to(top).as_posix() for path in _code_files(place)]
-    code = [path.relative_to(folder).as_posix() for path in _code_files(folder / "code")]
+        names = [path.relative_to(top).as_posix() for path in _files_in(place)]
+    code = [path.relative_to(folder).as_posix() for path in _files_in(folder / "code")]
     contents = trust.read(folder, [*names, *code])
     trusted = trusted or contents.ours
     if trusted:
@@ -156,18 +148,15 @@ def read_files(folder: Path, data: str, trusted: bool) -> tuple[dict[str, bytes]
     return {name: contents.files[name] for name in names}, trusted
 
 
-def _code(paths: Sequence[str]) -> dict[str, bytes]:
-    """Files of code to keep with the model, by their path in its folder."""
+def _below(name: str, paths: Sequence[str] | None) -> dict[str, bytes]:
+    """The files to keep in that folder of the model, by their path in the model's."""
     files = {}
-    for given in paths:
-        path = Path(given).absolute()
-        if not path.exists():
-            raise invalid(f"code_paths: '{given}' does not exist.")
-        for file in [path] if path.is_file() else _code_files(path):
-            files[f"code/{file.relative_to(path.parent).as_posix()}"] = file.read_bytes()
+    for path in (local_path(given).absolute() for given in paths or ()):
+        for file in [path] if path.is_file() else _files_in(path):
+            files[f"{name}/{file.relative_to(path.parent).as_posix()}"] = file.read_bytes()
     return files
 
 
-def _code_files(folder: Path) -> list[Path]:
+def _files_in(folder: Path) -> list[Path]:
     found = sorted(path for path in folder.rglob("*") if path.is_file())
     return [path for path in found if "__pycache__" not in path.parts]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,130 +12,72 @@ from core_client.exceptions import MlflowException, invalid, missing
 from core_client.report import warn
 from flavors import environment, package, trust
 from flavors import torch_formats as formats
+from flavors.keywords import Keywords, LogKeywords, takes
 from flavors.log import Saved, log
 from flavors.model import Model, ModelInfo
-from flavors.signature import ModelSignature
 from flavors.torch_predict import evaluating, plain, predictor
 from flavors.uris import local_path
 
 if TYPE_CHECKING:
-    from core_client.run import ActiveRun
+    from typing_extensions import Unpack
 
 FORMATS = ("pickle", "pt2", "safetensors")
 DATA = "data"
 STATE_DICT = "state_dict.pth"
 
 
+@takes(Keywords)
 def save_model(
     pytorch_model: Any,
     path: str | os.PathLike[str],
     conda_env: dict[str, Any] | str | None = None,
+    *,
     mlflow_model: Model | None = None,
-    code_paths: Sequence[str] | None = None,
     pickle_module: Any = None,
-    signature: ModelSignature | bool | None = None,
-    input_example: Any = None,
-    extra_files: Sequence[str] | None = None,
-    pip_requirements: Sequence[str] | str | None = None,
-    extra_pip_requirements: Sequence[str] | str | None = None,
-    metadata: dict[str, Any] | None = None,
     export_model: bool = False,
     serialization_format: str | None = None,
+    **keywords: Unpack[Keywords],
 ) -> None:
-    """Save a PyTorch model to a local folder that does not exist yet, or is empty.
+    """Save a PyTorch model to a local folder.
 
     Args:
         pytorch_model: a ``torch.nn.Module``, scripted ones included.
-        path: the folder.
-        conda_env: a conda environment (dict or YAML file) in place of the one told from the model.
-        mlflow_model: a description to start from.
-        code_paths: files and folders of Python code to keep with the model.
         pickle_module: accepted for MLflow's sake; what is written here, any pickle reads.
-        signature: what the model takes and gives. By default told from `input_example`, if there
-            is one; False leaves it out.
-        input_example: a batch of input, rows first: array, tensor or DataFrame.
-        extra_files: further files to keep with the model, by path or URI.
-        pip_requirements: requirements in place of those told from the model.
-        extra_pip_requirements: requirements added to those told from the model.
-        metadata: anything that YAML can hold, kept in the MLmodel file.
+        input_example: a batch of input, rows first: array, tensor or table.
         export_model: older name of ``serialization_format="pt2"``.
         serialization_format: ``pickle``: the whole module, for MLflow; ``safetensors``: the
             weights alone, which anybody can load into a module of the same class; ``pt2``: the
             program that ``torch.export`` traces with `input_example`. By default the module and,
             beside it, the weights; or these alone, with a warning, of what cannot be pickled.
-
-    Raises:
-        MlflowException: the folder is in use, or the model cannot be saved; nothing is left then.
     """
     format = "pt2" if export_model else serialization_format
-    extras = package.extras(
-        mlflow_model or Model(), predictor(pytorch_model), conda_env=conda_env,
-        code_paths=code_paths, signature=signature, input_example=plain(input_example),
-        pip_requirements=pip_requirements, extra_pip_requirements=extra_pip_requirements,
-        metadata=metadata,
-    )  # fmt: skip
-    package.write(lambda: _saved(extras, pytorch_model, format, input_example, extra_files), path)
+    example = keywords.get("input_example")
+    keywords["input_example"] = plain(example)
+    extras = package.extras(mlflow_model, predictor(pytorch_model), conda_env, keywords)
+    package.write(lambda: _saved(extras, pytorch_model, format, example), path)
 
 
+@takes(LogKeywords, like=save_model)
 def log_model(
     pytorch_model: Any,
     artifact_path: str | None = None,
     conda_env: dict[str, Any] | str | None = None,
-    code_paths: Sequence[str] | None = None,
+    *,
     pickle_module: Any = None,
-    registered_model_name: str | None = None,
-    signature: ModelSignature | bool | None = None,
-    input_example: Any = None,
-    await_registration_for: int | None = None,
-    extra_files: Sequence[str] | None = None,
-    pip_requirements: Sequence[str] | str | None = None,
-    extra_pip_requirements: Sequence[str] | str | None = None,
-    metadata: dict[str, Any] | None = None,
-    name: str | None = None,
-    params: Mapping[str, Any] | None = None,
-    tags: Mapping[str, Any] | None = None,
-    model_type: str | None = None,
-    step: int = 0,
-    model_id: str | None = None,
     export_model: bool = False,
     serialization_format: str | None = None,
-    run: ActiveRun | None = None,
+    **keywords: Unpack[LogKeywords],
 ) -> ModelInfo:
-    """Save a PyTorch model among the artifacts of a run.
-
-    Args:
-        pytorch_model: a ``torch.nn.Module``, scripted ones included.
-        artifact_path: older name of `name`.
-        conda_env, code_paths, pickle_module, signature, input_example, extra_files,
-            pip_requirements, extra_pip_requirements, metadata, export_model,
-            serialization_format: as for `save_model`.
-        registered_model_name: make it a version of that registered model, on a server.
-        await_registration_for: accepted for MLflow's sake.
-        model_id: a logged model that is there already, on a server of MLflow 3; it gets the files.
-        name: where the model goes below the run's artifacts; ``model`` by default.
-        params, tags, model_type, step: further facts about the model, kept in its metadata and,
-            where the store has logged models, with it.
-        run: the run; by default the active one, or a new one.
-
-    Raises:
-        MlflowException: the model cannot be saved; nothing is left of it then.
-    """
+    """Save a PyTorch model among the artifacts of a run."""
     format = "pt2" if export_model else serialization_format
-    kept = package.facts(params=params, tags=tags, model_type=model_type, step=step)
-    extras = package.extras(
-        Model(), predictor(pytorch_model), conda_env=conda_env, code_paths=code_paths,
-        signature=signature, input_example=plain(input_example),
-        pip_requirements=pip_requirements, extra_pip_requirements=extra_pip_requirements,
-        metadata={**(metadata or {}), **kept},
-    )  # fmt: skip
+    example = keywords.get("input_example")
+    keywords["input_example"] = plain(example)
+    extras = package.extras(None, predictor(pytorch_model), conda_env, keywords)
     return log(
-        run,
-        name or artifact_path or "model",
+        artifact_path,
+        keywords,
         extras.model,
-        lambda: _saved(extras, pytorch_model, format, input_example, extra_files),
-        registered_name=registered_model_name,
-        facts=kept,
-        model_id=model_id,
+        lambda: _saved(extras, pytorch_model, format, example),
     )
 
 
@@ -268,7 +210,6 @@ def _saved(
     model: Any,
     format: str | None,
     example: Any,
-    extra_files: Sequence[str] | None,
 ) -> Saved:
     import torch
 
@@ -290,10 +231,6 @@ def _saved(
         "model_class": f"{kind.__module__}.{kind.__qualname__}",
         "hyper_parameters": _hyper_parameters(model),
     }
-    files = [(f"extra_files/{Path(one).name}", local_path(one)) for one in extra_files or ()]
-    if files:
-        about["extra_files"] = [{"path": name} for name, _ in files]
-        extras.files.update({name: path.read_bytes() for name, path in files})
     if dump.file == formats.MODULE:
         extras.files[f"{DATA}/pickle_module_info.txt"] = b"pickle"  # MLflow asks for it
         if format is None and not isinstance(model, torch.jit.ScriptModule):

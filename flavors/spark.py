@@ -7,19 +7,19 @@ import os
 import re
 import tempfile
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core_client.exceptions import MlflowException, invalid
 from flavors import environment, package, trust
+from flavors.keywords import Keywords, LogKeywords, takes
 from flavors.log import Saved, log
 from flavors.model import Model, ModelInfo
-from flavors.signature import ModelSignature
 from flavors.uris import local_path
 
 if TYPE_CHECKING:
-    from core_client.run import ActiveRun
+    from typing_extensions import Unpack
 
 DATA = "sparkml"
 # Stages that Spark may make by the name that a model gives them. A query may call any function.
@@ -29,100 +29,40 @@ _OWN = re.compile(r"(org\.apache\.spark|pyspark)\.ml(\.[a-z]\w*)*\.(?!SQLTransfo
 _loaded: list[tempfile.TemporaryDirectory[str]] = []
 
 
+@takes(Keywords)
 def save_model(
     spark_model: Any,
     path: str | os.PathLike[str],
     mlflow_model: Model | None = None,
     conda_env: dict[str, Any] | str | None = None,
-    code_paths: Sequence[str] | None = None,
+    *,
     dfs_tmpdir: str | None = None,
-    pip_requirements: Sequence[str] | str | None = None,
-    extra_pip_requirements: Sequence[str] | str | None = None,
-    signature: ModelSignature | bool | None = None,
-    input_example: Any = None,
-    metadata: dict[str, Any] | None = None,
+    **keywords: Unpack[Keywords],
 ) -> None:
-    """Save a fitted model of pyspark.ml to a local folder that does not exist yet, or is empty.
+    """Save a fitted model of pyspark.ml to a local folder.
 
     Args:
         spark_model: a ``PipelineModel``, or any fitted model, which becomes a pipeline of one.
-        path: the folder.
-        mlflow_model: a description to start from.
-        conda_env: a conda environment (dict or YAML file) in place of the one told from the model.
-        code_paths: files and folders of Python code to keep with the model.
         dfs_tmpdir: a folder that driver and executors share, which the model passes through. Not
             needed with a local master; else ``/tmp/autolog`` of Spark's default file system.
-        pip_requirements: requirements in place of those told from the model.
-        extra_pip_requirements: requirements added to those told from the model.
-        signature: what the model takes and gives. By default told from `input_example`, if there
-            is one; False leaves it out.
-        input_example: a few rows of input, as `flavors.example.encode` takes them.
-        metadata: anything that YAML can hold, kept in the MLmodel file.
-
-    Raises:
-        MlflowException: the folder is in use, or the model cannot be saved; nothing is left then.
     """
-    extras = package.extras(
-        mlflow_model or Model(), _predictor(spark_model), conda_env=conda_env,
-        code_paths=code_paths, signature=signature, input_example=input_example,
-        pip_requirements=pip_requirements, extra_pip_requirements=extra_pip_requirements,
-        metadata=metadata,
-    )  # fmt: skip
+    extras = package.extras(mlflow_model, _predictor(spark_model), conda_env, keywords)
     package.write(lambda: _saved(extras, spark_model, dfs_tmpdir), path)
 
 
+@takes(LogKeywords, like=save_model)
 def log_model(
     spark_model: Any,
     artifact_path: str | None = None,
     conda_env: dict[str, Any] | str | None = None,
-    code_paths: Sequence[str] | None = None,
+    *,
     dfs_tmpdir: str | None = None,
-    registered_model_name: str | None = None,
-    signature: ModelSignature | bool | None = None,
-    input_example: Any = None,
-    await_registration_for: int | None = None,
-    pip_requirements: Sequence[str] | str | None = None,
-    extra_pip_requirements: Sequence[str] | str | None = None,
-    metadata: dict[str, Any] | None = None,
-    name: str | None = None,
-    params: Mapping[str, Any] | None = None,
-    tags: Mapping[str, Any] | None = None,
-    model_type: str | None = None,
-    step: int = 0,
-    model_id: str | None = None,
-    run: ActiveRun | None = None,
+    **keywords: Unpack[LogKeywords],
 ) -> ModelInfo:
-    """Save a fitted model of pyspark.ml among the artifacts of a run.
-
-    Args:
-        spark_model: a ``PipelineModel``, or any fitted model, which becomes a pipeline of one.
-        artifact_path: older name of `name`.
-        conda_env, code_paths, dfs_tmpdir, signature, input_example, pip_requirements,
-            extra_pip_requirements, metadata: as for `save_model`.
-        registered_model_name: make it a version of that registered model, on a server.
-        await_registration_for: accepted for MLflow's sake.
-        model_id: a logged model that is there already, on a server of MLflow 3; it gets the files.
-        params, tags, model_type, step: further facts about the model, kept in its metadata.
-        name: where the model goes below the run's artifacts; ``model`` by default.
-        run: the run; by default the active one, or a new one.
-
-    Raises:
-        MlflowException: the model cannot be saved; nothing is left of it then.
-    """
-    kept = package.facts(params=params, tags=tags, model_type=model_type, step=step)
-    extras = package.extras(
-        Model(), _predictor(spark_model), conda_env=conda_env, code_paths=code_paths,
-        signature=signature, input_example=input_example, pip_requirements=pip_requirements,
-        extra_pip_requirements=extra_pip_requirements, metadata={**(metadata or {}), **kept},
-    )  # fmt: skip
+    """Save a fitted model of pyspark.ml among the artifacts of a run."""
+    extras = package.extras(None, _predictor(spark_model), conda_env, keywords)
     return log(
-        run,
-        name or artifact_path or "model",
-        extras.model,
-        lambda: _saved(extras, spark_model, dfs_tmpdir),
-        registered_name=registered_model_name,
-        facts=kept,
-        model_id=model_id,
+        artifact_path, keywords, extras.model, lambda: _saved(extras, spark_model, dfs_tmpdir)
     )
 
 

@@ -4,129 +4,67 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flavors import environment, package, trust
 from flavors import tensorflow_forms as forms
+from flavors.keywords import Keywords, LogKeywords, takes
 from flavors.log import Saved, log
 from flavors.model import Model, ModelInfo
 from flavors.signature import ModelSignature
 from flavors.uris import local_path
 
 if TYPE_CHECKING:
-    from core_client.run import ActiveRun
+    from typing_extensions import Unpack
 
 
+@takes(Keywords)
 def save_model(
     model: Any,
     path: str | os.PathLike[str],
     conda_env: dict[str, Any] | str | None = None,
-    code_paths: Sequence[str] | None = None,
+    *,
     mlflow_model: Model | None = None,
     custom_objects: Mapping[str, Any] | None = None,
-    signature: ModelSignature | bool | None = None,
-    input_example: Any = None,
-    pip_requirements: Sequence[str] | str | None = None,
-    extra_pip_requirements: Sequence[str] | str | None = None,
     saved_model_kwargs: dict[str, Any] | None = None,
     keras_model_kwargs: dict[str, Any] | None = None,
-    metadata: dict[str, Any] | None = None,
+    **keywords: Unpack[Keywords],
 ) -> None:
-    """Save a model of TensorFlow to a local folder that does not exist yet, or is empty.
+    """Save a model of TensorFlow to a local folder.
 
     Args:
         model: a Keras model, a ``tf.Module``, or the folder of a SavedModel.
-        path: the folder.
-        conda_env: a conda environment (dict or YAML file) in place of the one told from the model.
-        code_paths: files and folders of Python code to keep with the model.
-        mlflow_model: a description to start from.
         custom_objects: classes and functions of yours that a Keras model is made of, by the names
             it knows them by; they are kept with it.
-        signature: what the model takes and gives. By default what the model itself says, or told
-            from `input_example`; False leaves it out.
-        input_example: a few rows of input, as `flavors.example.encode` takes them.
-        pip_requirements: requirements in place of those told from the model.
-        extra_pip_requirements: requirements added to those told from the model.
         saved_model_kwargs: further arguments for ``tf.saved_model.save`` of a module.
         keras_model_kwargs: further arguments for ``save`` of a Keras model.
-        metadata: anything that YAML can hold, kept in the MLmodel file.
-
-    Raises:
-        MlflowException: the folder is in use, or the model cannot be saved; nothing is left then.
     """
     form = forms.form_of(model)
-    extras = package.extras(
-        mlflow_model or Model(), _predictor(form, model), conda_env=conda_env,
-        code_paths=code_paths, signature=_signature(form, model, signature, input_example),
-        input_example=input_example, pip_requirements=pip_requirements,
-        extra_pip_requirements=extra_pip_requirements, metadata=metadata,
-    )  # fmt: skip
+    keywords["signature"] = _signature(form, model, keywords)
+    extras = package.extras(mlflow_model, _predictor(form, model), conda_env, keywords)
     how = _how(form, custom_objects, saved_model_kwargs, keras_model_kwargs)
     package.write(lambda: _saved(extras, form, model, how), path)
 
 
+@takes(LogKeywords, like=save_model)
 def log_model(
     model: Any,
     artifact_path: str | None = None,
     custom_objects: Mapping[str, Any] | None = None,
     conda_env: dict[str, Any] | str | None = None,
-    code_paths: Sequence[str] | None = None,
-    signature: ModelSignature | bool | None = None,
-    input_example: Any = None,
-    registered_model_name: str | None = None,
-    await_registration_for: int | None = None,
-    pip_requirements: Sequence[str] | str | None = None,
-    extra_pip_requirements: Sequence[str] | str | None = None,
+    *,
     saved_model_kwargs: dict[str, Any] | None = None,
     keras_model_kwargs: dict[str, Any] | None = None,
-    metadata: dict[str, Any] | None = None,
-    name: str | None = None,
-    params: Mapping[str, Any] | None = None,
-    tags: Mapping[str, Any] | None = None,
-    model_type: str | None = None,
-    step: int = 0,
-    model_id: str | None = None,
-    run: ActiveRun | None = None,
+    **keywords: Unpack[LogKeywords],
 ) -> ModelInfo:
-    """Save a model of TensorFlow among the artifacts of a run.
-
-    Args:
-        model: a Keras model, a ``tf.Module``, or the folder of a SavedModel.
-        artifact_path: older name of `name`.
-        custom_objects, conda_env, code_paths, signature, input_example, pip_requirements,
-            extra_pip_requirements, saved_model_kwargs, keras_model_kwargs, metadata: as for
-            `save_model`.
-        registered_model_name: make it a version of that registered model, on a server.
-        await_registration_for: accepted for MLflow's sake.
-        name: where the model goes below the run's artifacts; ``model`` by default.
-        params, tags, model_type, step: further facts about the model, kept in its metadata and,
-            where the store has logged models, with it.
-        model_id: a logged model that is there already, on a server of MLflow 3; it gets the files.
-        run: the run; by default the active one, or a new one.
-
-    Raises:
-        MlflowException: the model cannot be saved; nothing is left of it then.
-    """
+    """Save a model of TensorFlow among the artifacts of a run."""
     form = forms.form_of(model)
-    kept = package.facts(params=params, tags=tags, model_type=model_type, step=step)
-    extras = package.extras(
-        Model(), _predictor(form, model), conda_env=conda_env, code_paths=code_paths,
-        signature=_signature(form, model, signature, input_example), input_example=input_example,
-        pip_requirements=pip_requirements, extra_pip_requirements=extra_pip_requirements,
-        metadata={**(metadata or {}), **kept},
-    )  # fmt: skip
+    keywords["signature"] = _signature(form, model, keywords)
+    extras = package.extras(None, _predictor(form, model), conda_env, keywords)
     how = _how(form, custom_objects, saved_model_kwargs, keras_model_kwargs)
-    return log(
-        run,
-        name or artifact_path or "model",
-        extras.model,
-        lambda: _saved(extras, form, model, how),
-        registered_name=registered_model_name,
-        facts=kept,
-        model_id=model_id,
-    )
+    return log(artifact_path, keywords, extras.model, lambda: _saved(extras, form, model, how))
 
 
 def load_model(
@@ -206,9 +144,8 @@ def _predictor(form: str, model: Any) -> Callable[..., Any] | None:
     return None if form == forms.EXPORTED else forms.predictor(form, model)
 
 
-def _signature(
-    form: str, model: Any, given: ModelSignature | bool | None, example: Any
-) -> ModelSignature | bool | None:
-    if given is None and (example is None or form == forms.EXPORTED):
+def _signature(form: str, model: Any, keywords: Keywords) -> ModelSignature | bool | None:
+    given = keywords.get("signature")
+    if given is None and (keywords.get("input_example") is None or form == forms.EXPORTED):
         return forms.signature_of(form, model)
     return given

@@ -30,7 +30,7 @@ def local_path(
     """
     found = _resolve(os.fspath(model_uri))
     if not found.exists():
-        raise missing(f"No model at '{model_uri}': '{found}' does not exist.")
+        raise missing(f"Nothing at '{model_uri}': '{found}' does not exist.")
     if dst_path is None:
         return found
     target = Path(dst_path)

@@ -271,6 +271,18 @@ def with_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "m"
 
 
+def test_further_files_are_kept_and_named_as_mlflow_names_them(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "why.md").write_text("because")
+    (tmp_path / "data.csv").write_text("1,2")
+    further = [str(tmp_path / "data.csv"), (tmp_path / "notes").as_uri()]
+    sklearn.save_model(LinearRegression().fit(X, y), tmp_path / "m", extra_files=further)
+    kept = ["extra_files/data.csv", "extra_files/notes/why.md"]
+    about = Model.load(tmp_path / "m").flavor("sklearn")
+    assert about["extra_files"] == [{"path": name} for name in kept]
+    assert (tmp_path / "m" / kept[1]).read_text() == "because"
+
+
 def test_code_travels_along(with_code: Path) -> None:
     assert (with_code / "code" / "own_package_of_test" / "models.py").exists()
     assert "# not installed from an index: own_package_of_test" in (
@@ -323,7 +335,8 @@ def test_refusals(tmp_path: Path) -> None:
     for message, keywords in (
         ("in use", {"path": tmp_path / "used"}),
         ("'json' is not one of", {"serialization_format": "json"}),
-        ("no_such_code", {"code_paths": ["no_such_code"]}),
+        ("'no_such_code' does not exist", {"code_paths": ["no_such_code"]}),
+        ("'no_such_file' does not exist", {"extra_files": ["no_such_file"]}),
         ("excludes", {"conda_env": {"name": "x"}, "pip_requirements": ["a"]}),
         ("has no JSON form", {"input_example": [object()], "signature": False}),
     ):
