@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import os
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -71,18 +68,6 @@ _holders: dict[Callable[[], object], None] = {}
 def submit(function: Callable[..., object], *args: Any) -> None:
     """Call the function in the background thread; its error is reported, never raised."""
     _worker.submit(function, *args)
-
-
-def needs(*modules: str) -> None:
-    """Import, in this thread, what submitted work will use, as far as it is installed.
-
-    Large libraries swap the warning filters of the whole process while they are imported. Beside
-    the user's thread that could undo or lose the filters that it sets meanwhile.
-    """
-    for module in modules:
-        if module not in sys.modules:
-            with contextlib.suppress(ImportError):
-                importlib.import_module(module)
 
 
 def wait(timeout: float | None = None) -> bool:

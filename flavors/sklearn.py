@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core_client import background
+from core_client import warning_filters
 from core_client.exceptions import invalid
 from flavors import environment, formats, package
 from flavors.keywords import Keywords, LogKeywords, takes
@@ -79,7 +79,7 @@ def log_model(
     name_of_predict = pyfunc_predict_fn if predict else None
 
     if serialization_format is None:
-        background.needs("skops.io")
+        warning_filters.import_first("skops.io")
 
     def improve() -> Saved | None:
         better = formats.safer(dump, skops_trusted_types)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from autolog.boosting import sources
 from autolog.engine.guard import guarded
 from autolog.sklearn.data import data_of, head, indexable
-from autolog.sklearn.quiet import no_warnings
+from core_client import warning_filters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ class Fit:
         from flavors.dataset import describe
 
         for X, y, name, context in sets:
-            with self._part(f"dataset '{name}'"), no_warnings():
+            with self._part(f"dataset '{name}'"), warning_filters.muted():
                 self.run.log_inputs([describe(indexable(X), y, name=name, context=context)])
 
     def after(self, **how: Any) -> None:
@@ -58,7 +58,7 @@ class Fit:
         options = self.call.options
         if options.log_models:
             example, signature = None, None
-            with self._part("signature"), no_warnings():
+            with self._part("signature"), warning_filters.muted():
                 example = head(self.X)
                 if options.log_model_signatures:
                     from flavors.signature import infer_signature

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from autolog.sklearn import origins
-from autolog.sklearn.quiet import no_warnings
 from autolog.sklearn.training import Training
+from core_client import warning_filters
 
 if TYPE_CHECKING:
     from autolog.engine.call import Call
@@ -50,7 +50,7 @@ def end(training: Training) -> None:
     batches.steps += 1
     training.run.log_metrics({"partial_fit_steps": float(batches.steps)}, step=batches.steps)
     if is_scored(batches.steps):
-        with no_warnings():
+        with warning_filters.muted():
             training.log_scores(step=batches.steps)
         training.start_later()
     if batches.steps == 1:

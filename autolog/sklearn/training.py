@@ -11,8 +11,8 @@ from autolog.sklearn import origins, params, searches
 from autolog.sklearn.data import EXAMPLE_ROWS, data_of, duplicate, head, indexable
 from autolog.sklearn.names import variable
 from autolog.sklearn.outcome import Outcome, Scores, own_score
-from autolog.sklearn.quiet import no_random_draws, no_warnings
-from core_client import background
+from autolog.sklearn.randomness import no_random_draws
+from core_client import warning_filters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +70,7 @@ class Training:
 
     def before(self) -> None:
         """Params, tags and the dataset."""
-        with no_warnings():
+        with warning_filters.muted():
             if self.at_home:
                 with self._part("params"):
                     self.run.log_params(params.texts(self.params))
@@ -98,7 +98,7 @@ class Training:
         ended = time_ns() // 1_000_000
         self.run.later(sleep, HEAD_START)
         outcome = None
-        with no_warnings():
+        with warning_filters.muted():
             with self._part("training metrics"):
                 outcome = self.log_scores()
             if self.options.log_models and self.at_home:
@@ -139,7 +139,7 @@ class Training:
         scores = Scores(outcome, self.y, self.weight, self.options.pos_label)
         known = own_score(estimator)
         if classifier and step is None:
-            background.needs("matplotlib.figure", "matplotlib.backends.backend_agg")
+            warning_filters.import_first("matplotlib.figure", "matplotlib.backends.backend_agg")
         if len(outcome) > ROWS_SCORED_AT_ONCE:
             self.later.append((scores.log, self.run, known, step))
         else:

@@ -7,13 +7,12 @@ from numbers import Real
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
-from autolog.engine import filters
 from autolog.engine.guard import guarded
 from autolog.sklearn.names import variable
-from autolog.sklearn.quiet import no_warnings
 from autolog.sklearn.training import HEAD_START, estimator_tags
 from autolog.statsmodels import data, params, table
 from autolog.statsmodels.snapshot import snapshot
+from core_client import warning_filters
 
 if TYPE_CHECKING:
     from autolog.engine.call import Call
@@ -65,7 +64,7 @@ class Training:
         """
         if result is None:
             return
-        with self._part("result"), no_warnings():
+        with self._part("result"), warning_filters.muted():
             self.run.later(sleep, HEAD_START)
             copied = snapshot(result)
             found = metrics(copied)
@@ -76,7 +75,7 @@ class Training:
             self.run.later(self._log_summary, copied, found)
 
     def _log_summary(self, result: Any, found: dict[str, float]) -> None:
-        with no_warnings(), filters.left_alone():
+        with warning_filters.muted(), warning_filters.unchanged():
             with suppress(Exception):  # not every result has one, a regularized fit raises
                 text = result.summary()
                 text = text.as_text() if hasattr(text, "as_text") else str(text)
@@ -86,7 +85,7 @@ class Training:
                 self.run.log_dict(values, "model_summary.json")
 
     def _log_model(self, result: Any) -> None:
-        with no_warnings(), filters.left_alone():
+        with warning_filters.muted(), warning_filters.unchanged():
             self.run.log_model(result, flavor="statsmodels", signature=self._signature(result))
         self.run.register_model(self.options.registered_model_name)
 
