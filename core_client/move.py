@@ -118,22 +118,26 @@ class _Move:
 
     def compare(self) -> Iterator[Moved]:
         """What `run` would write, without writing it."""
-        for experiment, run in _all_runs(self.source):
-            copy = self.copy(run)
-            news = copy is None or bool(
-                self.differences(run)
-                or self.lacking_files(run, copy)
-                or self.models.lacking(run, copy)
-            )
-            new_id = copy.info.run_id if copy else ""
-            yield Moved(experiment.name, run.info.run_id, new_id, news, "")
+        for experiment in _experiments(self.source):
+            place = self.target.get_experiment_by_name(experiment.name)
+            for run in self.parents_first(_runs(self.source, experiment)):
+                if place:
+                    self.target.recognize(run.info.run_id, place.experiment_id)
+                copy = self.copy(run)
+                news = copy is None or bool(
+                    self.differences(run)
+                    or self.lacking_files(run, copy)
+                    or self.models.lacking(run, copy)
+                )
+                new_id = copy.info.run_id if copy else ""
+                yield Moved(experiment.name, run.info.run_id, new_id, news, "")
 
     def run(self) -> Iterator[Moved]:
         """Write what is not there; each run once it is done."""
         for experiment in _experiments(self.source):
             place = self.place(experiment)
             for run in self.parents_first(_runs(self.source, experiment)):
-                self.done.add(run.info.run_id)
+                self.target.recognize(run.info.run_id, place.experiment_id)
                 yield self.one(run, experiment.name, place)
             if experiment.lifecycle_stage == LifecycleStage.DELETED:
                 # No news if it is so already.
@@ -161,12 +165,14 @@ class _Move:
         for run in runs:
             parent = run.data.tags.get(PARENT)
             if parent is None or parent in self.done:
+                self.done.add(run.info.run_id)
                 yield run
             else:  # begun in the same moment, or the parent is elsewhere or gone
                 early[run.info.run_id] = run
         while early:
             ready = [one for one in early.values() if one.data.tags[PARENT] not in early]
             for run in ready or list(early.values()):
+                self.done.add(run.info.run_id)
                 yield early.pop(run.info.run_id)
 
     def one(self, run: Run, experiment: str, place: Experiment) -> Moved:

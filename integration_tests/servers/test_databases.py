@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from core_client import destination
 from core_client.client import Client
 from integration_tests.databases.servers import PostgreSQL
@@ -67,8 +69,13 @@ def test_a_database_of_ours_is_upgraded_and_served(postgresql: PostgreSQL, tmp_p
         assert_both_go_on(ours, theirs)
 
 
-def test_a_database_of_an_older_mlflow_stays_its_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_database_of_an_older_mlflow_stays_its_own(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     uri = f"sqlite:///{tmp_path}/theirs.db"
+    if kind == "postgresql":
+        uri = request.getfixturevalue(kind).new_database()
     mlflow("2.22", "-c", THEIRS, uri, str(tmp_path / "files"))
     ours = filled(uri)
     with served("2.22", uri, tmp_path) as theirs:

@@ -86,6 +86,14 @@ class Models:
         last = max(named, key=lambda one: one.info.creation_timestamp_ms, default=None)
         return last.info.model_id if last else ""
 
+    def recognize(self, run: wire.RunMessage) -> None:
+        """Let the ids that the models of a copied run had before stand for the server's."""
+        for output in run.outputs.model_outputs:
+            model = self._find(output.model_id)
+            for tag in model.info.tags if model else ():
+                if tag.key == wire.LOCAL_MODEL_ID:
+                    self._ids.learn(tag.value, output.model_id)
+
     def ready(self, model_id: str) -> None:
         """All files of a model are there. Raises Unfit without such a model."""
         if server_id := self.server_id(model_id):

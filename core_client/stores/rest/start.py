@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core_client.entities import RunInfo, ViewType
+from core_client.entities import LifecycleStage, RunInfo, ViewType
 from core_client.events import RunStarted
 from core_client.exceptions import MlflowException, StoreUnavailable
 from core_client.http import Unsent
@@ -77,6 +77,14 @@ class Starter:
             if double.info.run_id != server_id:
                 self._api.do("runs/delete", run_id=double.info.run_id)
 
+    def copy(self, run_id: str, experiment_id: str) -> wire.RunMessage | None:
+        """The server's run that was begun as this one, if this account does not know of it."""
+        if self._ids.knows(run_id):
+            return None
+        found = self._doubles(run_id, experiment_id, ViewType.ALL)
+        found.sort(key=lambda run: run.info.lifecycle_stage != LifecycleStage.ACTIVE)
+        return found[0] if found else None
+
     def _asked(self, event: RunStarted) -> bool:
         return self._ids.asked(event.run_id) > 0
 
@@ -105,13 +113,15 @@ class Starter:
             lasting(error)
             raise self._experiments.unusable(experiment_id, error) from error
 
-    def _doubles(self, run_id: str, experiment_id: str) -> list[wire.RunMessage]:
-        """The server's active runs that are this one, the first one begun first."""
+    def _doubles(
+        self, run_id: str, experiment_id: str, view_type: int = ViewType.ACTIVE_ONLY
+    ) -> list[wire.RunMessage]:
+        """The server's runs that are this one, the first one begun first."""
         return self._api.search(
             "runs/search",
             wire.Runs,
             experiment_ids=[experiment_id],
             filter=f"tags.`{wire.LOCAL_ID}` = '{run_id}'",
-            run_view_type=ViewType.ACTIVE_ONLY,
+            run_view_type=view_type,
             order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
         ).runs
