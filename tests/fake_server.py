@@ -158,8 +158,10 @@ class FakeServer(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serving(context: ssl.SSLContext | None = None) -> Iterator[FakeServer]:
-    server = FakeServer(context)
+def serving(
+    context: ssl.SSLContext | None = None, kind: type[FakeServer] = FakeServer
+) -> Iterator[FakeServer]:
+    server = kind(context)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:

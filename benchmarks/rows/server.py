@@ -30,12 +30,13 @@ def seconds():
     began = time.perf_counter()
     LogisticRegression().fit(rows, wanted)
     return time.perf_counter() - began
+seconds()
+own = min(seconds() for _ in range(5))
 mlflow.sklearn.autolog(log_models=False, log_datasets=False, silent=True)
 seconds()
-usual = min(seconds() for _ in range(3))
 print("away", flush=True)
 input()
-print(seconds() - usual, flush=True)
+print(max(seconds() for _ in range(5)) - own, flush=True)
 """
 
 
@@ -106,11 +107,16 @@ def batched_points(library: str) -> list[float]:
 
 
 @measure(
-    Row(f"server down: a fit takes longer by (given up after {GIVEN_UP:.0f} s)", "s", at_most=0.2),
+    Row(
+        f"server down: slowest fit beyond its own ({GIVEN_UP:.0f} s: given up)",
+        "s",
+        at_most=0.2,
+    ),
     pairs=1,
 )
 def server_down(library: str) -> list[float]:
-    """Each with its own settings for retries; MLflow's take minutes, which nobody waits for."""
+    """Against the same fit that nobody records. MLflow's own retries take minutes, which nobody
+    waits for."""
     with served() as server, subprocess.Popen(
         [sys.executable, "-c", FITS.format(library=library)],
         stdin=subprocess.PIPE,

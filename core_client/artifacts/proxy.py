@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import posixpath
 from pathlib import Path
@@ -14,6 +13,7 @@ import msgspec
 import urllib3
 
 from core_client import auth
+from core_client.artifacts import signed
 from core_client.artifacts.failures import explained
 from core_client.artifacts.storage import Entry, Sent, Storage
 from core_client.exceptions import MlflowException, invalid
@@ -23,8 +23,6 @@ from core_client.settings import without_password
 from core_client.stores import is_server
 
 API = "/api/2.0/mlflow-artifacts"
-SHORT = 60.0  # seconds for a question
-SLOWEST = 50_000  # bytes a second; a transfer that is slower is given up
 LARGE = 500 * 2**20  # bytes from which a file goes in parts
 PART = 10 * 2**20
 
@@ -80,7 +78,9 @@ class ProxyStorage(Storage):
     def list(self, folder: str) -> list[Entry]:
         """What lies directly in a folder; nothing for a file or a missing folder."""
         path = posixpath.join(self._root, folder)
-        answer = self._http.request("GET", f"{API}/artifacts", query={"path": path}, within=SHORT)
+        answer = self._http.request(
+            "GET", f"{API}/artifacts", query={"path": path}, within=signed.SHORT
+        )
         try:
             found = msgspec.json.decode(answer, type=_Listing).files
         except msgspec.MsgspecError as error:
@@ -97,24 +97,24 @@ class ProxyStorage(Storage):
             self._http.request(
                 "PUT",
                 self._at("artifacts", path),
-                body=_Told(file, sent) if size else b"",  # type: ignore[arg-type]
+                body=signed.Told(file, sent) if size else b"",  # type: ignore[arg-type]
                 headers={
                     "Content-Type": "application/octet-stream",
                     "Content-Length": str(size),
                 },
-                within=_time_for(size),
+                within=signed.time_for(size),
             )
 
     def get(self, path: str, target: Path) -> None:
         """Copy a file from there into a new local file. What the server calls it is no matter."""
         with target.open("wb") as file:
             self._http.request(
-                "GET", self._at("artifacts", path), into=file, within=_time_for(2**40)
+                "GET", self._at("artifacts", path), into=file, within=signed.time_for(2**40)
             )
 
     def delete(self, path: str) -> None:
         """Delete a file."""
-        self._http.request("DELETE", self._at("artifacts", path), within=SHORT)
+        self._http.request("DELETE", self._at("artifacts", path), within=signed.SHORT)
 
     def _put_in_parts(self, source: Path, path: str, sent: Sent) -> bool:
         """Send a large file past the server, straight to where it keeps files, if it offers that."""
@@ -132,10 +132,10 @@ class ProxyStorage(Storage):
         told = {"path": name, "upload_id": upload.upload_id}
         try:
             done = []
-            # A pool of its own: those servers get neither our credentials nor our certificate.
             with urllib3.PoolManager() as pool, source.open("rb") as file, explained(self._uri):
                 for part in sorted(upload.credentials, key=lambda part: part.part_number):
-                    etag = _send_part(pool, part, file.read(part_size))
+                    data = file.read(part_size)
+                    etag = signed.ask(pool, "PUT", part.url, part.headers, data, len(data))
                     done.append({"part_number": part.part_number, "etag": etag, "url": part.url})
                     sent(file.tell())
             self._ask("complete", folder, dict, **told, parts=done)
@@ -147,49 +147,13 @@ class ProxyStorage(Storage):
 
     def _ask(self, verb: str, folder: str, kind: type[Any], **body: Any) -> Any:
         place = self._at(f"mpu/{verb}", folder)
-        answer = self._http.request("POST", place, body=msgspec.json.encode(body), within=SHORT)
+        answer = self._http.request(
+            "POST", place, body=msgspec.json.encode(body), within=signed.SHORT
+        )
         return msgspec.json.decode(answer or b"{}", type=kind)
 
     def _at(self, service: str, path: str) -> str:
         return f"{API}/{service}/{quote(posixpath.join(self._root, path))}"
-
-
-class _Told(io.RawIOBase):
-    """A file that says how far it has been read."""
-
-    def __init__(self, file: io.BufferedReader, sent: Sent) -> None:
-        self._file = file
-        self._sent = sent
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
-        self._sent(self._file.tell())
-        return data
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
-
-
-def _send_part(pool: urllib3.PoolManager, part: _Part, data: bytes) -> str:
-    response = pool.request(
-        "PUT",
-        part.url,
-        body=data,
-        headers=part.headers,
-        redirect=False,
-        retries=False,
-        timeout=urllib3.Timeout(10, _time_for(len(data))),
-    )
-    if response.status not in (200, 201):
-        raise ConnectionError(f"part {part.part_number} was answered with {response.status}")
-    return response.headers.get("ETag", "")
-
-
-def _time_for(size: int) -> float:
-    return SHORT + size / SLOWEST
 
 
 def _bytes(variable: str, default: int) -> int:

@@ -38,8 +38,12 @@ def open_storage(uri: str, tracking_uri: str = "") -> Storage:
         from core_client.artifacts.proxy import ProxyStorage
 
         return ProxyStorage(parts.geturl(), tracking_uri)
+    if parts.scheme == "dbfs" and not malformed:
+        from core_client.artifacts.databricks import DatabricksStorage
+
+        return DatabricksStorage(parts.geturl(), tracking_uri)
     if kind is None:
-        known = ", ".join(f"{scheme}:" for scheme in [*KINDS, "mlflow-artifacts"])
+        known = ", ".join(f"{scheme}:" for scheme in [*KINDS, "mlflow-artifacts", "dbfs"])
         raise invalid(
             f"Artifacts at '{shown}' cannot be reached: '{parts.scheme}' is no kind of artifact "
             f"store. Use a local path, or one of {known}."

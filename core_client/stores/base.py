@@ -75,9 +75,10 @@ class Store(ABC):
         """The id that a run has in the store, where that names anew what was begun here."""
         return run_id
 
-    def recognize(self, run_id: str, experiment_id: str) -> None:
-        """Find the copy of a run of another store, where ids say nothing of it: if someone else has
-        brought it there, its old id stands for the copy from now on."""
+    def recognize(self, run_id: str, experiment_id: str) -> str:
+        """The id of the copy of another store's run, looked for if another account may have made
+        it; `run_id` itself if there is none."""
+        return self.own_id(run_id)
 
     @abstractmethod
     def get_run(self, run_id: str) -> Run:

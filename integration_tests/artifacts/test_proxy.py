@@ -122,7 +122,7 @@ def test_a_server_that_offers_no_parts_gets_the_whole(server: Server, parts_of_t
 
 def test_an_upload_in_parts_that_fails_is_taken_back(server: Server, parts_of_ten: None) -> None:
     server.breaks_at = 2
-    with pytest.raises(MlflowException, match="part 2 was answered with 500"):
+    with pytest.raises(MlflowException, match="answered with 500"):
         open_artifacts("mlflow-artifacts:/run", server.address).write(b"0" * 31, "a.bin")
     assert server.asked[-1][1].startswith(f"{API}mpu/abort/run")
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sklearn.linear_model import LogisticRegression
 
-from core_client import destination
+import autolog
+from core_client import destination, fluent
 from core_client.client import Client
 from core_client.settings import home
 from integration_tests.servers.mlflow_server import MlflowServer
 from tests.command_line import COMMAND, document, said
+from tests.core_client.test_logged_models import log, upgraded
 from tests.core_client.test_move import filled, told
 from tests.project import ROOT
 
@@ -45,6 +51,13 @@ def watch(events):
     if events > int(sys.argv[1]):
         os.kill(os.getpid(), signal.SIGKILL)
 list(sync.sync(watch))
+"""
+# Loads the model of a run, gives it a name, and loads it by that.
+BY_MLFLOW = """
+import sys, mlflow
+mlflow.set_tracking_uri(sys.argv[1])
+mlflow.register_model(sys.argv[2], "old tree")
+print(*[mlflow.sklearn.load_model(uri).C for uri in (sys.argv[2], "models:/old tree/1")])
 """
 
 
@@ -183,3 +196,69 @@ def test_a_store_is_moved_to_a_server(server: MlflowServer, own_place: Path, sou
     assert told(client) == before
     assert "5 runs were there already" in said(*words)
     assert [report["news"] for report in document(*words, "--dry-run")] == [False] * 5
+    for more in (["--dry-run"], []):
+        with another_account():
+            again = document(*words, *more)
+        assert [report["news"] for report in again] == [False] * 5, "the copies are known by tags"
+        assert {report["run_id"]: report["new_id"] for report in again} == ids
+    assert sorted(told(Client(server.url))) == sorted(expected.splitlines())
+
+
+@contextlib.contextmanager
+def another_account() -> Iterator[None]:
+    """Commands are given by somebody else, who knows of no server's ids."""
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setenv("AUTOLOG_HOME", folder)
+        patch.setattr(destination, "_destinations", {})
+        yield
+        destination.close_all()
+
+
+@pytest.mark.parametrize("any_server", ["3.17.2"], indirect=True)
+def test_models_that_were_moved_are_not_moved_again_by_another_account(
+    server: MlflowServer, own_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = upgraded(f"sqlite:///{own_place}/here.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", source)
+    with fluent.start_run() as run:
+        fluent.log_metric("loss", 0.5)
+        models = [log(run, "model", content) for content in ("old", "new")]
+    destination.close_all()
+    words = ("sync", "--from", source, "--to", server.url)
+    (first,) = document(*words)
+    with another_account():
+        (plan,) = document(*words, "--dry-run")
+        (again,) = document(*words)
+    assert (first["news"], plan["news"], again["news"], again["problem"]) == (
+        True,
+        False,
+        False,
+        "",
+    )
+    assert again["new_id"] == first["new_id"]
+    there = Client(server.url)
+    assert len(there.get_run(first["new_id"]).outputs.model_outputs) == len(models)
+    assert there.artifacts(first["new_id"]).read("model/data/model.txt") == b"new"
+
+
+@pytest.mark.parametrize("any_server", ["3.17.2"], indirect=True)
+def test_models_among_the_files_of_old_runs_stay_there_and_are_loaded_and_registered(
+    server: MlflowServer, own_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store of before MLflow 3, as ours is made, has no other place for them."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "mlruns")
+    with fluent.start_run() as run:
+        autolog.sklearn.log_model(LogisticRegression(C=3).fit([[0.0], [1.0]], [0, 1]), name="model")
+    destination.close_all()
+    (moved,) = document("sync", "--from", "mlruns", "--to", server.url)
+    assert moved["problem"] == ""
+    uri = f"runs:/{moved['new_id']}/model"
+    done = subprocess.run(
+        [server.python, "-W", "ignore", "-c", BY_MLFLOW, server.url, uri],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "3 3\n", done.stderr
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.url)
+    for name in (uri, f"runs:/{run.run_id}/model", "models:/old tree/1"):
+        assert autolog.sklearn.load_model(name).C == 3

@@ -57,8 +57,9 @@ class RestStore(Store):
     def own_id(self, run_id: str) -> str:
         return self._writer.ids.server_id(run_id)
 
-    def recognize(self, run_id: str, experiment_id: str) -> None:
+    def recognize(self, run_id: str, experiment_id: str) -> str:
         self._writer.recognize(run_id, experiment_id)
+        return self.own_id(run_id)
 
     def get_run(self, run_id: str) -> Run:
         found = self._api.run(self._writer.ids.server_id(run_id))

@@ -322,9 +322,10 @@ class Writer:
 
     def recognize(self, run_id: str, experiment_id: str) -> None:
         """Remember the server's copy of a run, and of its models, if another account made it."""
-        if copy := self._starter.copy(run_id, experiment_id):
-            self.models.recognize(copy)
-            self.ids.learn(run_id, copy.info.run_id)
+        with self.ids.alone():
+            if copy := self._starter.copy(run_id, experiment_id):
+                self.models.recognize(copy)
+                self.ids.learn(run_id, copy.info.run_id)
 
     def started(self, run_id: str) -> RunInfo | None:
         """What the server made of a run that this process has just begun."""
