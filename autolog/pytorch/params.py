@@ -5,13 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# Arguments of Lightning's Trainer, as it keeps them.
-TRAINER = (
-    "accumulate_grad_batches", "check_val_every_n_epoch", "fast_dev_run", "gradient_clip_algorithm",
-    "gradient_clip_val", "limit_train_batches", "limit_val_batches", "max_epochs", "max_steps",
-    "min_epochs", "min_steps", "num_devices", "num_nodes", "overfit_batches", "precision",
-    "val_check_interval", "world_size",
-)  # fmt: skip
 SCALARS = (bool, int, float, str)
 
 
@@ -44,27 +37,9 @@ def of_schedulers(schedulers: Iterable[Any]) -> dict[str, Any]:
     return params
 
 
-def of_trainer(trainer: Any) -> dict[str, Any]:
-    """The arguments of Lightning's Trainer, defaults included."""
-    found = {name: getattr(trainer, name, None) for name in TRAINER}
-    found["strategy"] = type(trainer.strategy).__name__
-    found["accelerator"] = type(trainer.accelerator).__name__
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def of_hyper_parameters(owner: Any) -> dict[str, Any]:
-    """What ``save_hyperparameters`` of a module or datamodule keeps, as far as it is plain."""
-    return _flat(getattr(owner, "hparams", None) or {})
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            found |= _flat(value, f"{prefix}{name}.")
-        elif value is None or isinstance(value, SCALARS) or _is_plain_list(value):
-            found[f"{prefix}{name}"] = value
-    return found
+def is_plain_list(value: Any) -> bool:
+    """Whether it is a list of numbers and texts."""
+    return isinstance(value, list | tuple) and all(isinstance(one, SCALARS) for one in value)
 
 
 def _settings(scheduler: Any) -> dict[str, Any]:
@@ -74,7 +49,7 @@ def _settings(scheduler: Any) -> dict[str, Any]:
         for name, value in vars(scheduler).items()
         if not name.startswith("_")
         and name not in ("last_epoch", "num_bad_epochs", "cooldown_counter", "best", "verbose")
-        and (isinstance(value, SCALARS) or _is_plain_list(value))
+        and (isinstance(value, SCALARS) or is_plain_list(value))
     }
 
 
@@ -82,7 +57,3 @@ def _chosen(group: Mapping[str, Any]) -> dict[str, Any]:
     """The hyper-parameters of a group, the learning rate as it was before any scheduler."""
     chosen = {**group, "lr": group.get("initial_lr", group.get("lr"))}
     return {name: value for name, value in chosen.items() if isinstance(value, SCALARS)}
-
-
-def _is_plain_list(value: Any) -> bool:
-    return isinstance(value, list | tuple) and all(isinstance(one, SCALARS) for one in value)

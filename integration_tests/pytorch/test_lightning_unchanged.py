@@ -180,12 +180,12 @@ def test_memory_does_not_grow_with_the_steps():
     assert len(points) == 2560
 
 
-@pytest.mark.parametrize("place", ["summary.text", "watcher._known", "fitting.Watcher"])
+@pytest.mark.parametrize("place", ["summary.text", "metrics.Metrics.after_step", "fitting.Watcher"])
 def test_a_fault_of_ours_costs_the_training_nothing(place, monkeypatch, faults):
     def broken(*_):
         raise RuntimeError("no more room")
 
-    for name in ("summary", "watcher", "fitting"):
+    for name in ("summary", "metrics", "fitting"):
         importlib.import_module(f"autolog.pytorch.{name}")
     found = []
     for on in (False, True):
