@@ -25,6 +25,8 @@ ONE_VERSION = ("pytorch", "gluon")
 WITH_GROUP = (*ONE_VERSION, "spark")
 # What tests need of packages whose own requirements cannot be met here, nor are needed.
 WITHOUT_REQUIREMENTS = {"gluon": ["gluoncv==0.10.5.post0"], "fastai": ["fastai==2.8.12"]}
+# The last MLflow that knew fastai; its needs stay apart, being older than the session's.
+OWN_MLFLOW = {"fastai": ("mlflow-skinny==2.22.*", "setuptools<81")}
 # Its extra brings torchvision, which does not go with the build of PyTorch for CPUs.
 NOT_BY_EXTRA = ("fastai",)
 # Frameworks that come with another one, in whose sessions they are tested.
@@ -157,6 +159,10 @@ def register(extra: str) -> None:
         for one in extras:
             if one in WITHOUT_REQUIREMENTS:
                 session.install("--no-deps", *WITHOUT_REQUIREMENTS[one])
+            if one in OWN_MLFLOW:
+                folder = str(Path(session.create_tmp(), "mlflow").absolute())
+                session.install("--target", folder, *OWN_MLFLOW[one])
+                session.env["AUTOLOG_TEST_OWN_MLFLOW"] = folder
         pytest(session, *folders)
 
     def lowest_versions(session: nox.Session) -> None:
