@@ -28,16 +28,49 @@ else:
 X = np.random.default_rng(5).random((64, 4)).astype("float32")
 Y = X.sum(1)
 data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(16)
+
+
+class OwnSteps(tf.keras.Sequential):
+    """Predicts the sum of each row, with steps of its own.
+
+    Keras 3.15 with several workers takes neither pairs of inputs and targets nor steps that give
+    scalars.
+    """
+
+    def train_step(self, rows):
+        with tf.GradientTape() as tape:
+            error = self(rows, training=True)[:, 0] - tf.reduce_sum(rows, 1)
+            loss = tf.reduce_mean(tf.square(error))
+        weights = self.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, weights), weights)
+        return self.told(error)
+
+    def test_step(self, rows):
+        return self.told(self(rows)[:, 0] - tf.reduce_sum(rows, 1))
+
+    def told(self, error):
+        squared, absolute = tf.square(error), tf.abs(error)
+        return {
+            "loss": tf.reduce_mean(squared, keepdims=True),
+            "mae": tf.reduce_mean(absolute, keepdims=True),
+        }
+
+
+own_steps = strategy_name == "workers" and tf.__version__ >= "2.16"
 with strategy.scope():
-    model = tf.keras.Sequential(
-        [
-            tf.keras.Input((4,)),
-            tf.keras.layers.Dense(3),
-            tf.keras.layers.BatchNormalization(),
-            tf.keras.layers.Dense(1),
-        ]
-    )
-    model.compile("adam", "mse", metrics=["mae"])
+    layers = [
+        tf.keras.Input((4,)),
+        tf.keras.layers.Dense(3),
+        tf.keras.layers.BatchNormalization(),
+        tf.keras.layers.Dense(1),
+    ]
+    if own_steps:
+        data = data.map(lambda rows, _: rows)
+        model = OwnSteps(layers)
+        model.compile("adam")
+    else:
+        model = tf.keras.Sequential(layers)
+        model.compile("adam", "mse", metrics=["mae"])
 history = model.fit(data, epochs=3, validation_data=data, verbose=0)
 evaluated = model.evaluate(data, verbose=0)
 print([round(loss, 6) for loss in history.history["val_loss"]], round(evaluated[0], 6))

@@ -10,9 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
-import tensorflow as tf
-
 from core_client.client import Client
 from integration_tests.reading import artifacts, only_run
 from tests.project import ROOT
@@ -74,7 +71,6 @@ def test_two_devices_of_one_process() -> None:
     check(only_run())
 
 
-@pytest.mark.skipif(tf.__version__ >= "2.16", reason="Keras 3 has no strategy of several workers")
 def test_two_processes() -> None:
     plain = workers("plain")
     assert workers("recorded") == plain
