@@ -29,6 +29,8 @@ def report(
 ) -> None:
     """Tell the user, once per place and type of error, that something was not recorded.
 
+    What fails in several places of one run for the same cause is told of in the first.
+
     Args:
         place: what was being done, such as ``sklearn: the confusion matrix``.
         error: what went wrong there.
@@ -50,7 +52,8 @@ def report(
         where = f" in run '{name}'" if name else ""
         notice(
             f"autolog: {place} failed, so its part is not recorded{where}. Your own code is not "
-            f"affected. Cause: {type(error).__name__}: {_told(lambda: str(error))}"
+            f"affected. Cause: {type(error).__name__}: {_told(lambda: str(error))}",
+            once=f"a fault in run '{name}': {_told(lambda: repr(error.__cause__ or error))}",
         )
 
 
@@ -62,14 +65,20 @@ def _told(text: Callable[[], str]) -> str:
         return ""
 
 
-def notice(message: str, silent: bool = False) -> None:
-    """Tell the user something, each message once, and never through an error of our own."""
+def notice(message: str, silent: bool = False, once: str = "") -> None:
+    """Tell the user something, and never through an error of our own.
+
+    Args:
+        message: what.
+        silent: do not.
+        once: what must not be said twice, if not the message itself.
+    """
     if silent:
         return
     try:
         from core_client.report import warn
 
-        warn(message)
+        warn(message, once)
     except Exception:  # a logging handler of the user's may raise; there is nobody left to tell
         return
 

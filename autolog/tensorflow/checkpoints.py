@@ -11,7 +11,7 @@ from autolog.engine.recorder import Recorder
 from autolog.keras.callbacks import kind
 from autolog.keras.copies import of_this_process
 from autolog.keras.curve import numbers
-from core_client.exceptions import invalid
+from core_client.exceptions import MlflowException, invalid
 from flavors import trust
 
 
@@ -73,10 +73,15 @@ class Keeper:
 
     def _save(self, path: str) -> None:
         model = of_this_process(self.model)
-        if self.checkpoints.weights_only:
-            model.save_weights(path)
-        else:
-            model.save(path)
+        try:
+            if self.checkpoints.weights_only:
+                model.save_weights(path)
+            else:
+                model.save(path)
+        except Exception as error:
+            raise MlflowException(
+                f"Keras cannot save the {type(model).__name__}: {error}"
+            ) from error
 
 
 def load_checkpoint(

@@ -86,6 +86,28 @@ def test_each_fault_is_told_once_with_the_runs_name(
     assert f"'{recorder.run.info.run_name}'" in told.getMessage()
 
 
+def test_one_cause_of_several_faults_is_told_once(
+    recorder: Recorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    def checkpoint() -> None:
+        raise OSError(28, "No space left on device", "a/file")
+
+    def model() -> None:
+        try:
+            checkpoint()
+        except OSError as error:
+            raise RuntimeError("the model cannot be saved") from error
+
+    guard.collected = None
+    run = lambda: recorder.name
+    for place, work in (("toy: checkpoint", checkpoint), ("toy: model", model)):
+        guard.guarded(place, run)(work)()
+    [told] = caplog.messages
+    assert "toy: checkpoint failed" in told
+    guard.guarded("toy: a figure", run)(lambda: 1 / 0)()
+    assert len(caplog.messages) == 2
+
+
 def test_a_logging_handler_that_raises_does_not_reach_the_training(recorder: Recorder) -> None:
     class Broken(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
