@@ -109,7 +109,7 @@ def early_stopping_params(callbacks: list[Any]) -> dict[str, Any]:
 
 
 def log_early_stopping(callbacks: list[Any], history: Any, curve: Any) -> None:
-    """Where the training was stopped and, if weights were restored, the metrics that belong to them.
+    """Where it stopped the training and, if weights were restored, the metrics of these.
 
     Args:
         callbacks: the user's.
@@ -120,7 +120,8 @@ def log_early_stopping(callbacks: list[Any], history: Any, curve: Any) -> None:
     if stopping is None:
         return
     run: Recorder = curve.run
-    run.log_metrics({"stopped_epoch": stopping.stopped_epoch})
+    if stopping.stopped_epoch > 0:  # it never stops after the first epoch
+        run.log_metrics({"stopped_epoch": stopping.stopped_epoch})
     best = getattr(stopping, "best_epoch", None)
     if _has_restored(stopping) and best in history.epoch:
         run.log_metrics({"restored_epoch": best})

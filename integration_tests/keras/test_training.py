@@ -389,6 +389,7 @@ def test_weights_restored_without_a_stop():
     losses = list(enumerate(history.history["loss"]))
     assert curve("loss") == losses + ([(2, losses[0][1])] if is_first else [])
     assert ("restored_epoch" in only_run().data.metrics) == is_first
+    assert "stopped_epoch" not in only_run().data.metrics
 
 
 def test_files_of_checkpoints():
