@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from autolog.engine.recorder import Recorder
 
-MOST_ROWS = 100  # of batches that wait to be written
+MOST_ROWS = 1000  # of batches that wait to be written
 MOST_SECONDS = 1.0  # that they wait
 BY_EPOCH = ("val_", "validation_", "learning_rate")  # metrics that no batch tells
 
@@ -66,7 +66,7 @@ class Curve:
                 self._batches = max(self._batches, int(batch) + 1)
                 if logs and step % self.interval < self._at_once:
                     self._told = max(self._told, step)
-                    self._rows.append((time.time_ns() // 1_000_000, step, logs))
+                    self._rows.append((step, time.time_ns() // 1_000_000, logs))
                 is_recent = time.monotonic() < self._written + MOST_SECONDS
                 if len(self._rows) < MOST_ROWS and is_recent and not self._is_over:
                     return
@@ -107,8 +107,8 @@ class Curve:
             self.run.later(self._write, rows)
 
     def _write(self, rows: list[tuple[int, int, Mapping[str, Any]]]) -> None:
-        for timestamp, step, logs in sorted(rows, key=lambda row: row[1]):
-            self.run.log_metrics(numbers(logs), step, timestamp)
+        rows.sort(key=lambda row: row[0])
+        self.run.log_steps([(step, time, numbers(logs)) for step, time, logs in rows])
 
     def _implements_train_batch_hooks(self) -> bool:  # asked by Keras 2
         return self.interval is not None
