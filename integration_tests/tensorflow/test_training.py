@@ -18,7 +18,6 @@ from autolog.tensorflow.events import EventFiles
 from core_client.client import Client
 from core_client.exceptions import MlflowException
 from integration_tests.reading import artifacts, only_run, runs
-from tests.conftest import Faults
 
 X = np.random.default_rng(7).random((60, 4)).astype("float32")
 Y = X.sum(1)
