@@ -68,7 +68,7 @@ class Recording(Callback):  # type: ignore[misc]
             if recorder is not None and recorder.values:
                 named = zip(list(recorder.metric_names)[1:], recorder.values[-1], strict=False)
                 found = {name: value for name, value in named if value is not None}
-                self._to.log_metrics(found, self.learn.epoch)
+                self._to.log_metrics({"epoch": self.learn.epoch, **found}, self.learn.epoch)
 
     def after_fit(self) -> None:
         """Where the fit was stopped early."""

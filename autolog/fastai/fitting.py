@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from autolog.engine.recorder import Recorder
 
 # Arguments that have their own place, or are the framework's own affair.
-NO_PARAMS = ("cbs", "epochs", "n_epoch", "lr", "lr_max", "wd", "moms")
+NO_PARAMS = ("cbs", "epochs", "lr", "lr_max", "wd", "moms")
 FROZEN = "freeze_"  # begins the names of what `fine_tune` does first
 # How many fits the `fine_tune` that goes on has made; None outside of any.
 _phase: ContextVar[int | None] = ContextVar("autolog_fastai_phase", default=None)
@@ -57,13 +57,16 @@ def fit(call: Call) -> Generator[None, Any, None]:
         return
     from autolog.fastai.callback import Recording
 
-    run = _scope(call)
+    run, phase = _scope(call), _phase.get()
+    if call.outer is None:
+        run.log_params(_settings(call))
+    elif phase == 0:
+        run.within(run.prefix.removesuffix(FROZEN)).log_param("frozen_idx", _frozen(call))
     recording = Recording(run)
     call.replace("cbs", [*given, recording])
     yield
     recording.log_checkpoints()
     _log_model(call, run)
-    phase = _phase.get()
     if phase is not None:
         _phase.set(phase + 1)
 
@@ -76,6 +79,11 @@ def _scope(call: Call) -> Recorder:
 
 def _name(call: Call) -> str:
     return type(call.instance.model).__name__
+
+
+def _frozen(call: Call) -> Any:
+    """How many groups of parameters are not trained for now."""
+    return getattr(call.instance.opt, "frozen_idx", None)
 
 
 def _settings(call: Call) -> dict[str, Any]:

@@ -3,45 +3,20 @@
 from __future__ import annotations
 
 import random
+import sys
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
-from fastai.callback.schedule import Learner
+from fastai.callback.core import Callback
 from fastai.callback.tracker import EarlyStoppingCallback, SaveModelCallback
-from fastai.tabular.all import (
-    Categorify,
-    CategoryBlock,
-    Normalize,
-    TabularDataLoaders,
-    accuracy,
-    tabular_learner,
-)
 
 import autolog
 from core_client.client import Client
 from core_client.exceptions import MlflowException
+from integration_tests.fastai.learners import learner, table
 from integration_tests.reading import artifacts, only_run, runs
-
-
-def table() -> Any:
-    state = np.random.default_rng(0)
-    data = pd.DataFrame(state.random((64, 2)), columns=["a", "b"])
-    data["kind"] = np.where(data["a"] > 0.5, "x", "y")
-    data["target"] = np.where(data["a"] + data["b"] > 1, "yes", "no")
-    return data
-
-
-def learner(**more: Any) -> Learner:
-    random.seed(0)
-    torch.manual_seed(0)
-    loaders = TabularDataLoaders.from_df(
-        table(), procs=[Categorify, Normalize], cat_names=["kind"], cont_names=["a", "b"],
-        y_names="target", y_block=CategoryBlock(), valid_idx=list(range(16)), bs=16,
-    )  # fmt: skip
-    return tabular_learner(loaders, layers=[8], metrics=accuracy, **more)
 
 
 def history(run: Any, key: str) -> list[tuple[int, float]]:
@@ -86,13 +61,18 @@ def test_a_fit_by_one_cycle() -> None:
 
 
 def test_both_phases_of_fine_tune_are_one_run() -> None:
-    learn = learner()
+    def halves(model: Any) -> list[list[Any]]:
+        params = list(model.parameters())
+        return [params[:2], params[2:]]
+
+    learn = learner(splitter=halves)
     with learn.no_bar(), learn.no_logging():
         learn.fine_tune(2, freeze_epochs=1)
     run = only_run()
     assert run.data.params["freeze_epochs"] == "1"
     assert run.data.params["epochs"] == "2"
     assert run.data.params["base_lr"] == "0.002"
+    assert run.data.params["frozen_idx"] == "1"
     assert [step for step, _ in history(run, "freeze_valid_loss")] == [0]
     assert [step for step, _ in history(run, "valid_loss")] == [0, 1]
     assert {"freeze_lr_max", "lr_max", "freeze_mom_min"} <= set(run.data.params)
@@ -254,3 +234,54 @@ def test_a_learner_that_mlflow_has_saved(tmp_path: Any) -> None:
         autolog.pyfunc.load_model(tmp_path)
     served = autolog.pyfunc.load_model(tmp_path, trusted=True).predict(rows)
     assert np.allclose(np.stack(served["predictions"]), expected.numpy())
+
+
+def test_torchvision_is_not_needed() -> None:
+    learner()
+    assert "torchvision" not in sys.modules
+
+
+@pytest.mark.parametrize("raised", [ValueError("no loss"), KeyboardInterrupt()])
+def test_a_fit_that_breaks_off_in_the_middle_of_an_epoch(raised: BaseException) -> None:
+    class Raising(Callback):
+        def after_loss(self) -> None:
+            if self.train_iter == 4 and self.training:
+                raise raised
+
+    learn = learner()
+    with learn.no_bar(), learn.no_logging(), pytest.raises(type(raised)):
+        learn.fit(3, cbs=Raising())
+    run = only_run()
+    assert run.info.status == "FAILED"
+    assert type(raised).__name__ in run.data.tags["autolog.error"]
+    assert [step for step, _ in history(run, "valid_loss")] == [0]
+
+
+def test_losses_that_are_no_numbers_are_recorded_as_such() -> None:
+    learn = learner()
+    learn.loss_func = lambda found, wanted: found.sum() * float("nan")
+    with learn.no_bar(), learn.no_logging():
+        learn.fit(1)
+    assert np.isnan(only_run().data.metrics["train_loss"])
+    assert only_run().info.status == "FINISHED"
+
+
+def test_a_run_that_ends_while_a_fit_goes_on() -> None:
+    class Ending(Callback):
+        def after_epoch(self) -> None:
+            autolog.end_run()
+
+    learn = learner()
+    with learn.no_bar(), learn.no_logging():
+        learn.fit(2, cbs=Ending())
+    assert len(learn.recorder.values) == 2
+    assert only_run().info.status == "FINISHED"
+    assert [step for step, _ in history(only_run(), "valid_loss")] == [0, 1]
+
+
+def test_two_learners_in_turns_are_a_run_each() -> None:
+    learners = [learner(), learner()]
+    for learn in learners * 2:
+        with learn.no_bar(), learn.no_logging():
+            learn.fit(1)
+    assert [len(history(run, "valid_loss")) for run in runs()] == [1, 1, 1, 1]
