@@ -180,6 +180,8 @@ if __name__ == "__main__":  # mlflow, autolog or nothing, then the file for what
     import json
     import sys
 
+    from integration_tests.side_by_side import curves, runs_of, told
+
     if sys.argv[1] == "nothing":
         record = {name: {"result": fingerprint(*script())} for name, script in SCRIPTS.items()}
     else:
@@ -192,19 +194,8 @@ if __name__ == "__main__":  # mlflow, autolog or nothing, then the file for what
             results[name] = fingerprint(*script())
         client, record = tracker.MlflowClient(), {}
         for name in SCRIPTS:
-            (run,) = tracker.search_runs(experiment_names=[name], output_format="list")
-            history = client.get_metric_history
-            record[name] = {
-                "status": run.info.status,
-                "params": run.data.params,
-                "curves": {
-                    key: [(p.step, p.value) for p in history(run.info.run_id, key)]
-                    for key in run.data.metrics
-                },
-                "autologging": run.data.tags["mlflow.autologging"],
-                "artifacts": [file.path for file in client.list_artifacts(run.info.run_id)],
-                "contexts": [given.tags[0].value for given in run.inputs.dataset_inputs],
-                "result": results[name],
-            }
+            (run,) = runs_of(tracker, name)
+            about = {"curves": curves(client, run), "result": results[name]}
+            record[name] = told(client, run) | about
     with open(sys.argv[2], "w") as file:
         json.dump(record, file)

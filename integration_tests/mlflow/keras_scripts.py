@@ -225,6 +225,8 @@ if __name__ == "__main__":  # mlflow, autolog or nothing, then the file for what
     import json
     import sys
 
+    from integration_tests.side_by_side import curves, runs_of, told
+
     tf.config.experimental.enable_op_determinism()
     tracker = importlib.import_module(sys.argv[1]) if sys.argv[1] != "nothing" else None
     record = {}
@@ -245,18 +247,10 @@ if __name__ == "__main__":  # mlflow, autolog or nothing, then the file for what
         }
     client = tracker and tracker.MlflowClient()
     for name in SCRIPTS if tracker else ():
-        found = tracker.search_runs(experiment_names=[name], output_format="list")
-        run = found[-1]
-        record[name] |= {
+        found = runs_of(tracker, name)
+        record[name] |= told(client, found[0]) | {
             "status": [run.info.status for run in found],
-            "params": run.data.params,
-            "curves": {
-                key: [(p.step, p.value) for p in client.get_metric_history(run.info.run_id, key)]
-                for key in run.data.metrics
-            },
-            "autologging": run.data.tags["mlflow.autologging"],
-            "artifacts": [file.path for file in client.list_artifacts(run.info.run_id)],
-            "contexts": [given.tags[0].value for given in run.inputs.dataset_inputs],
+            "curves": curves(client, found[0]),
         }
     with open(sys.argv[2], "w") as file:
         json.dump(record, file)

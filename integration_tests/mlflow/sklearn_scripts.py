@@ -185,31 +185,14 @@ if __name__ == "__main__":  # mlflow or autolog, then the file for what it recor
     import json
     import sys
 
+    from integration_tests.side_by_side import runs_of, told
+
     tracker = importlib.import_module(sys.argv[1])
     tracker.sklearn.autolog(max_tuning_runs=None, log_models=False)
     for name, script in SCRIPTS.items():
         tracker.set_experiment(name)
         script()
-    client, record = tracker.MlflowClient(), {}
-    for name in SCRIPTS:
-        found = tracker.search_runs(experiment_names=[name], output_format="list")
-        record[name] = [
-            {
-                "status": run.info.status,
-                "params": run.data.params,
-                "metrics": run.data.metrics,
-                "tags": run.data.tags,
-                "artifacts": [file.path for file in client.list_artifacts(run.info.run_id)],
-                "inputs": [
-                    {
-                        "context": given.tags[0].value,
-                        "schema": given.dataset.schema,
-                        "profile": given.dataset.profile,
-                    }
-                    for given in run.inputs.dataset_inputs
-                ],
-            }
-            for run in sorted(found, key=lambda run: (run.info.start_time, run.info.end_time))
-        ]
+    client = tracker.MlflowClient()
+    record = {name: [told(client, run) for run in runs_of(tracker, name)] for name in SCRIPTS}
     with open(sys.argv[2], "w") as file:
         json.dump(record, file)

@@ -35,6 +35,8 @@ if __name__ == "__main__":  # mlflow or autolog, then the file for what it recor
     import json
     import sys
 
+    from integration_tests.side_by_side import curves, runs_of, told
+
     keras_scripts.tf.config.experimental.enable_op_determinism()
     tracker = importlib.import_module(sys.argv[1])
     tracker.tensorflow.autolog(**OPTIONS)
@@ -43,19 +45,11 @@ if __name__ == "__main__":  # mlflow or autolog, then the file for what it recor
         tracker.set_experiment(name)
         _, history = script()
         client = tracker.MlflowClient()
-        (run,) = tracker.search_runs(experiment_names=[name], output_format="list")
-        record[name] = {
+        (run,) = runs_of(tracker, name)
+        record[name] = told(client, run) | {
             "history": history.history,
-            "status": run.info.status,
-            "autologging": run.data.tags["mlflow.autologging"],
-            "checkpoint": run.data.tags["mlflow.latest_checkpoint_artifact"],
-            "params": run.data.params,
-            "curves": {
-                key: [(p.step, p.value) for p in client.get_metric_history(run.info.run_id, key)]
-                for key in run.data.metrics
-            },
+            "curves": curves(client, run),
             "artifacts": sorted(paths(client, run.info.run_id)),
-            "contexts": [given.tags[0].value for given in run.inputs.dataset_inputs],
         }
     with open(sys.argv[2], "w") as file:
         json.dump(record, file)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from integration_tests.mlflow.boosting_scripts import SCRIPTS
-from tests.project import ROOT
+from integration_tests.side_by_side import in_process, recorded
 
 SCRIPT = Path(__file__).with_name("boosting_scripts.py")
 
@@ -19,29 +15,14 @@ SCRIPT = Path(__file__).with_name("boosting_scripts.py")
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
     """What MLflow recorded, what autolog did, and what the trainings give with neither."""
-    found = []
-    for tracker in ("mlflow", "autolog", "nothing"):
-        folder = tmp_path_factory.mktemp(tracker)
-        subprocess.run(
-            [sys.executable, "-W", "ignore", SCRIPT, tracker, folder / "record.json"],
-            cwd=folder,
-            env=os.environ
-            | {
-                "PYTHONPATH": str(ROOT),
-                "AUTOLOG_HOME": str(folder / "home"),
-                "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
-            },
-            check=True,
-        )
-        found.append(json.loads((folder / "record.json").read_text()))
-    return found
+    return recorded(SCRIPT, tmp_path_factory, "mlflow", "autolog", "nothing")
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_all_that_mlflow_records(records, script):
     theirs, ours, _ = (record[script] for record in records)
     assert ours["status"] == theirs["status"] == "FINISHED"
-    assert ours["autologging"] == theirs["autologging"]
+    assert ours["tags"]["mlflow.autologging"] == theirs["tags"]["mlflow.autologging"]
     for key, value in theirs["params"].items():
         if not value.startswith("<function"):  # we keep its name
             assert ours["params"][key] == value, key
@@ -89,17 +70,6 @@ for name, model in models.items():
     save(model, path, input_example=FRAME[:2], pip_requirements=[])
     np.save(path + ".npy", mlflow.pyfunc.load_model(path).predict(FRAME))
 """
-
-
-def in_process(code, *arguments):
-    """What a Python of its own prints."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_mlflow_loads_what_we_save(tmp_path):

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from integration_tests.mlflow.keras_scripts import BY_STEPS, SCRIPTS
-from tests.project import ROOT
+from integration_tests.side_by_side import in_process, recorded
 
 SCRIPT = Path(__file__).with_name("keras_scripts.py")
 # MLflow does not know Keras's own batch size, nor what is passed by position; and it takes a batch
@@ -22,22 +18,7 @@ BETTER = {("positions", "epochs"), ("generator", "batch_size")}
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
     """What came of the scripts alone, under MLflow, and under autolog."""
-    found = []
-    for tracker in ("nothing", "mlflow", "autolog"):
-        folder = tmp_path_factory.mktemp(tracker)
-        subprocess.run(
-            [sys.executable, "-W", "ignore", SCRIPT, tracker, folder / "record.json"],
-            cwd=folder,
-            env=os.environ
-            | {
-                "PYTHONPATH": str(ROOT),
-                "AUTOLOG_HOME": str(folder / "home"),
-                "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
-            },
-            check=True,
-        )
-        found.append(json.loads((folder / "record.json").read_text()))
-    return found
+    return recorded(SCRIPT, tmp_path_factory, "nothing", "mlflow", "autolog")
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -52,7 +33,7 @@ def test_all_that_mlflow_records(records, script):
     alone, theirs, ours = (record[script] for record in records)
     assert set(ours["status"]) == set(theirs["status"]) == {"FINISHED"}
     assert len(ours["status"]) == len(theirs["status"])
-    assert ours["autologging"] == theirs["autologging"]
+    assert ours["tags"]["mlflow.autologging"] == theirs["tags"]["mlflow.autologging"]
     for key, value in theirs["params"].items():
         if (script, key) not in BETTER and (key, value) != ("batch_size", "None"):
             assert ours["params"][key] == value, key
@@ -103,17 +84,6 @@ for form in ("whole", "exported"):
     )
 np.save(sys.argv[1] + "/y.npy", model.predict(X, verbose=0))
 """
-
-
-def in_process(code, *arguments):
-    """What a Python of its own prints."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_mlflow_loads_what_we_save(tmp_path):

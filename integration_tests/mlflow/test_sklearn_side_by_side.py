@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from integration_tests.mlflow.sklearn_scripts import SCRIPTS
+from integration_tests.side_by_side import recorded
 
 SCRIPT = Path(__file__).with_name("sklearn_scripts.py")
-ROOT = SCRIPT.parents[2]
 # What differs from run to run, whoever records.
 VARYING = ("mlflow.", "mean_fit_time", "std_fit_time", "mean_score_time", "std_score_time")
 # MLflow describes features and targets of arrays; a sparse matrix it takes for a dense one.
@@ -23,22 +20,7 @@ SPARSE = "sparse"
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
     """What MLflow recorded, and what autolog did."""
-    found = []
-    for tracker in ("mlflow", "autolog"):
-        folder = tmp_path_factory.mktemp(tracker)
-        subprocess.run(
-            [sys.executable, "-W", "ignore", SCRIPT, tracker, folder / "record.json"],
-            cwd=folder,
-            env=os.environ
-            | {
-                "PYTHONPATH": str(ROOT),
-                "AUTOLOG_HOME": str(folder / "home"),
-                "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
-            },
-            check=True,
-        )
-        found.append(json.loads((folder / "record.json").read_text()))
-    return found
+    return recorded(SCRIPT, tmp_path_factory, "mlflow", "autolog")
 
 
 def pairs(theirs, ours):
@@ -68,9 +50,9 @@ def test_all_that_mlflow_records(records, script):
             if not key.startswith(VARYING) or key == "mlflow.autologging":
                 assert twin["tags"][key] == value
         assert set(twin["artifacts"]) >= set(run["artifacts"])
-        assert [one["context"] for one in twin["inputs"]].count("train") == 1
-        for given in run["inputs"]:
-            like = [one for one in twin["inputs"] if one["context"] == given["context"]]
+        assert twin["contexts"].count("train") == 1
+        for context, schema, profile in run["data"]:
+            like = [one for one in twin["data"] if one[0] == context]
             if script != SPARSE:
-                assert given["schema"] in [one["schema"] for one in like]
-                assert json.loads(given["profile"]) in [json.loads(one["profile"]) for one in like]
+                assert schema in [one[1] for one in like]
+                assert json.loads(profile) in [json.loads(one[2]) for one in like]

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from integration_tests.mlflow.statsmodels_scripts import SCRIPTS
+from integration_tests.side_by_side import recorded
 
 SCRIPT = Path(__file__).with_name("statsmodels_scripts.py")
-ROOT = SCRIPT.parents[2]
 INFINITE = 1.7976931348623157e308  # what MLflow's database makes of infinity
 FAILS_UNDER_MLFLOW = "vector_autoregression"  # its summary has another form than MLflow expects
 NOT_A_VALUE = "<class 'inspect._empty'>"  # what MLflow takes for the value of `**kwargs`
@@ -23,22 +19,7 @@ NOT_A_VALUE = "<class 'inspect._empty'>"  # what MLflow takes for the value of `
 @pytest.fixture(scope="module")
 def records(tmp_path_factory):
     """What MLflow recorded, and what autolog did."""
-    found = []
-    for tracker in ("mlflow", "autolog"):
-        folder = tmp_path_factory.mktemp(tracker)
-        subprocess.run(
-            [sys.executable, "-W", "ignore", SCRIPT, tracker, folder / "record.json"],
-            cwd=folder,
-            env=os.environ
-            | {
-                "PYTHONPATH": str(ROOT),
-                "AUTOLOG_HOME": str(folder / "home"),
-                "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
-            },
-            check=True,
-        )
-        found.append(json.loads((folder / "record.json").read_text()))
-    return found
+    return recorded(SCRIPT, tmp_path_factory, "mlflow", "autolog")
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -59,6 +40,6 @@ def test_all_that_mlflow_records(records, script):
             assert same or (math.isinf(mine) and abs(value) == INFINITE), key
         assert set(twin["artifacts"]) >= set(run["artifacts"])
         assert "model_summary.json" in twin["artifacts"] or script == "smoothing"
-        assert twin["inputs"] == 1
+        assert len(twin["contexts"]) == 1
     if "formula" in script:
         assert "~" in ours[0]["params"]["formula"]

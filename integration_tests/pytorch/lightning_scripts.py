@@ -165,21 +165,17 @@ if __name__ == "__main__":  # mlflow or autolog, then the file for what it recor
     import json
     import sys
 
+    from integration_tests.side_by_side import curves, runs_of, told
+
     tracker = importlib.import_module(sys.argv[1])
     importlib.import_module(f"{sys.argv[1]}.pytorch")
     client, record = tracker.MlflowClient(), {}
     for name, script in SCRIPTS.items():
         tracker.set_experiment(name)
         script(tracker)
-        (run,) = tracker.search_runs(experiment_names=[name], output_format="list")
-        record[name] = {
-            "status": run.info.status,
-            "params": run.data.params,
-            "curves": {
-                key: [(p.step, p.value) for p in client.get_metric_history(run.info.run_id, key)]
-                for key in run.data.metrics
-            },
-            "tags": {key: run.data.tags.get(key) for key in ("Mode", "mlflow.autologging")},
+        (run,) = runs_of(tracker, name)
+        record[name] = told(client, run) | {
+            "curves": curves(client, run),
             "artifacts": files(client, run.info.run_id),
             "models": len(json.loads(run.data.tags.get("mlflow.log-model.history", "[]"))),
         }
