@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from autolog.engine import configure
+from autolog.engine.flavor import from_flavor
 from autolog.fastai import fitting  # noqa: F401  # declare the hooks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from flavors.fastai import load_model, log_model, save_model
 
 __all__ = ["autolog", "load_model", "log_model", "save_model"]
-
-_OF_THE_FLAVOR = ("load_model", "log_model", "save_model")
 
 
 def autolog(
@@ -43,9 +40,4 @@ def autolog(
     configure("fastai", locals())
 
 
-def __getattr__(name: str) -> Any:
-    if name in _OF_THE_FLAVOR:
-        from flavors import fastai
-
-        return getattr(fastai, name)
-    raise AttributeError(f"module 'autolog.fastai' has no attribute '{name}'")
+__getattr__, __dir__ = from_flavor("fastai", __all__)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from autolog.engine import configure
+from autolog.engine.flavor import from_flavor
 from autolog.lightgbm import training  # noqa: F401  # declare the hooks
 from autolog.sklearn import post_training  # noqa: F401  # declare the hooks that it lends
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from flavors.lightgbm import load_model, log_model, save_model
 
 __all__ = ["autolog", "load_model", "log_model", "save_model"]
 
 LEFT_ALONE = "lightgbm.dask is left alone"  # as `autolog.status()` says
-
-_OF_THE_FLAVOR = ("load_model", "log_model", "save_model")
 
 
 def autolog(
@@ -51,9 +48,4 @@ def autolog(
     configure("lightgbm", locals())
 
 
-def __getattr__(name: str) -> Any:
-    if name in _OF_THE_FLAVOR:
-        from flavors import lightgbm
-
-        return getattr(lightgbm, name)
-    raise AttributeError(f"module 'autolog.lightgbm' has no attribute '{name}'")
+__getattr__, __dir__ = from_flavor("lightgbm", __all__)

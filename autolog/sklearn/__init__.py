@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autolog.engine import configure
+from autolog.engine.flavor import from_flavor
 from autolog.sklearn import estimators, post_training  # noqa: F401  # declare the hooks
 
 TYPE_CHECKING = False
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from flavors.sklearn import load_model, log_model, save_model
 
 __all__ = ["autolog", "load_model", "log_model", "save_model"]
-
-_OF_THE_FLAVOR = ("load_model", "log_model", "save_model")
 
 
 def autolog(
@@ -59,9 +58,4 @@ def autolog(
     configure("sklearn", locals())
 
 
-def __getattr__(name: str) -> Any:
-    if name in _OF_THE_FLAVOR:
-        from flavors import sklearn
-
-        return getattr(sklearn, name)
-    raise AttributeError(f"module 'autolog.sklearn' has no attribute '{name}'")
+__getattr__, __dir__ = from_flavor("sklearn", __all__)

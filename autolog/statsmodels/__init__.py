@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from autolog.engine import configure
+from autolog.engine.flavor import from_flavor
 from autolog.statsmodels import fits  # noqa: F401  # declare the hooks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from flavors.statsmodels import load_model, log_model, save_model
 
 __all__ = ["autolog", "load_model", "log_model", "save_model"]
-
-_OF_THE_FLAVOR = ("load_model", "log_model", "save_model")
 
 
 def autolog(
@@ -45,9 +42,4 @@ def autolog(
     configure("statsmodels", locals())
 
 
-def __getattr__(name: str) -> Any:
-    if name in _OF_THE_FLAVOR:
-        from flavors import statsmodels
-
-        return getattr(statsmodels, name)
-    raise AttributeError(f"module 'autolog.statsmodels' has no attribute '{name}'")
+__getattr__, __dir__ = from_flavor("statsmodels", __all__)

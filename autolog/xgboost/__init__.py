@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from autolog.engine import configure
+from autolog.engine.flavor import from_flavor
 from autolog.sklearn import post_training  # noqa: F401  # declare the hooks that it lends
 from autolog.xgboost import training  # noqa: F401  # declare the hooks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
     from flavors.xgboost import load_model, log_model, save_model
 
 __all__ = ["autolog", "load_model", "log_model", "save_model"]
 
 LEFT_ALONE = "xgboost.dask and xgboost.spark are left alone"  # as `autolog.status()` says
-
-_OF_THE_FLAVOR = ("load_model", "log_model", "save_model")
 
 
 def autolog(
@@ -57,9 +55,4 @@ def autolog(
     configure("xgboost", locals())
 
 
-def __getattr__(name: str) -> Any:
-    if name in _OF_THE_FLAVOR:
-        from flavors import xgboost
-
-        return getattr(xgboost, name)
-    raise AttributeError(f"module 'autolog.xgboost' has no attribute '{name}'")
+__getattr__, __dir__ = from_flavor("xgboost", __all__)
