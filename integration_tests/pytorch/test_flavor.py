@@ -48,7 +48,7 @@ def unsigned(folder):
 
 def test_a_module_as_mlflow_lays_it_out(tmp_path):
     model = Tied()
-    pytorch.save_model(model, tmp_path / "m", input_example=ROWS[:2])
+    pytorch.save_model(model, tmp_path / "m", input_example=ROWS[:2], pickle_module=pickle)
     assert model.training, "the user's module stays in its mode"
     about = Model.load(tmp_path / "m")
     assert about.flavors["pytorch"]["model_data"] == "data"

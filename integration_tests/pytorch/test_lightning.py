@@ -164,7 +164,11 @@ def test_two_optimizers_schedulers_and_manual_optimisation():
             [{"params": [self.linear.weight]}, {"params": [self.linear.bias], "lr": 0.5}], lr=0.01
         )
         two = torch.optim.SGD(self.parameters(), lr=0.02)
-        return [one, two], [torch.optim.lr_scheduler.StepLR(two, step_size=3, gamma=0.5)]
+        schedulers = torch.optim.lr_scheduler
+        return [one, two], [
+            schedulers.StepLR(two, step_size=3, gamma=0.5),
+            schedulers.MultiStepLR(one, milestones=[2, 4]),
+        ]
 
     def training_step(self, batch, batch_idx):
         x, y = batch
@@ -186,6 +190,7 @@ def test_two_optimizers_schedulers_and_manual_optimisation():
         "optimizer_name": "Adam", "lr": "0.01", "group_2.lr": "0.5",
         "optimizer_2.optimizer_name": "SGD", "optimizer_2.lr": "0.02",
         "scheduler_name": "StepLR", "scheduler.step_size": "3", "scheduler.gamma": "0.5",
+        "scheduler_2_name": "MultiStepLR", "scheduler_2.gamma": "0.1",
     }.items()  # fmt: skip
     assert "group_1.lr" not in run.data.params
     assert steps(run, "manual_loss") == list(range(2, 17, 2))  # Lightning counts both
@@ -212,6 +217,18 @@ def test_several_dataloaders_accumulation_and_hyper_parameters():
     assert max(steps(run, "loss_step")) == 2
     contexts = [one.tags[0].value for one in run.inputs.dataset_inputs]
     assert contexts == ["train", "eval", "eval"]
+
+
+def test_several_dataloaders_to_train_on():
+    def training_step(self, batch, batch_idx):
+        return sum(torch.nn.functional.mse_loss(self(x), y) for x, y in batch.values())
+
+    autolog.pytorch.autolog()
+    module = regressor(PL, training_step=training_step)
+    both = {"a": loader(slice(0, 32)), "b": loader(slice(32, 64))}
+    trainer(PL, max_epochs=1).fit(module, both)
+    names = [one.dataset.name for one in only_run().inputs.dataset_inputs]
+    assert names == ["both.a", "both.b"]
 
 
 def test_data_without_length_and_modules_that_log_nothing():
@@ -309,11 +326,17 @@ def test_a_run_of_the_user_is_written_to_and_a_second_fit_keeps_apart():
 
 def test_tuners_record_nothing(package):
     autolog.pytorch.autolog(log_models=False)
-    module = regressor(package)
+    module = regressor(
+        package,
+        train_dataloader=lambda self: loader(batch_size=self.batch_size),
+        val_dataloader=lambda self: loader(VAL),
+    )
     module.learning_rate = 0.01
     own = trainer(package, max_epochs=1)
     tuner = importlib.import_module(f"{package}.tuner").Tuner(own)
     tuner.lr_find(module, loader(), num_training=20)
+    module.batch_size = 2
+    tuner.scale_batch_size(module, max_trials=2, steps_per_trial=1)
     assert runs() == []
     finder = callbacks_of(package).LearningRateFinder(num_training_steps=20)
     autolog.pytorch.autolog(log_every_n_step=1, log_models=False)
