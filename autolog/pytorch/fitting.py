@@ -98,7 +98,7 @@ class Evaluation:
         run = _run_of(self.call)
         run.within("").set_tag("Mode", mode)
         found = changed(self.trainer.callback_metrics, self._before)
-        run.later(values.write, run, [(step, now(), found)])
+        run.later(values.Values(run).write, [(step, now(), found)], {})
         if self.call.options.log_datasets:
             with guarded("pytorch: datasets", lambda: run.name, run.silent):
                 name = _names(self.call)["eval"]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from _thread import _local as local
-
 from autolog.engine import after, while_on
+from autolog.loops.threads import Threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,58 +14,58 @@ if TYPE_CHECKING:
 
     M = TypeVar("M")
 
-_threads = local()
+
+def _make() -> Here:
+    from autolog.pytorch.here import Here
+
+    return Here()
 
 
-def _after_fork() -> None:
-    global _threads
-    _threads = local()  # the loops are the parent's
+here = Threads(_make)
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
-def here() -> Here:
-    """What goes on in this thread."""
+def _after_step(optimizer: Any, args: Any, kwargs: Any) -> None:
     try:
-        found: Here = _threads.here
-    except AttributeError:
-        from autolog.pytorch.here import Here
+        closure = args[1] if len(args) > 1 else kwargs.get("closure")  # self comes first
+        here().after_step(optimizer, closure is not None)
+    except Exception as error:  # noqa: BLE001 - the training goes on
+        from autolog.engine.guard import report
 
-        found = _threads.here = Here()
-    return found
+        report("pytorch: after a step", error)
+        here().forget()
+
+
+_told = _after_step
 
 
 @while_on("torch.optim.optimizer")
 def steps(module: Any) -> Generator[None, None, None]:
     """Be told of each optimizer's steps."""
-    import torch
-
-    from autolog.engine.guard import report
-
-    def over(optimizer: Any, args: Any, kwargs: Any) -> None:
-        if torch.compiler.is_compiling():  # a step in a compiled function: nothing is added to it
-            return
-        try:
-            closure = args[1] if len(args) > 1 else kwargs.get("closure")  # self comes first
-            here().after_step(optimizer, closure is not None)
-        except Exception as error:  # noqa: BLE001 - the training goes on
-            report("pytorch: after a step", error)
-            here().forget()
-
-    handle = module.register_optimizer_step_post_hook(over)
+    handle = module.register_optimizer_step_post_hook(lambda *step: _told(*step))
     yield
     handle.remove()
+
+
+@while_on("torch._dynamo")
+def compiled_steps(_: Any) -> Generator[None, None, None]:
+    """Be told of steps in compiled functions too, by what is not compiled itself.
+
+    The graph gets no further break: PyTorch itself ends it before an optimizer's hooks.
+    """
+    from torch.compiler import disable
+
+    global _told
+    _told = disable(_after_step)
+    yield
 
 
 @while_on("torch.nn.modules.module")
 def building(module: Any) -> Generator[None, None, None]:
     """Be told of which parts modules are built."""
-    from autolog.pytorch.modules import note
+    from autolog.pytorch.modules import note, note_parameter
 
     handles = (
-        module.register_module_parameter_registration_hook(note),
+        module.register_module_parameter_registration_hook(note_parameter),
         module.register_module_module_registration_hook(note),
     )
     yield
@@ -135,6 +133,4 @@ def record(**metrics: Any) -> None:
     Raises:
         MlflowException: a metric cannot have that name.
     """
-    from core_client.checks import check_key
-
-    here().extra.update({check_key(key, "metric"): value for key, value in metrics.items()})
+    here().record(metrics)

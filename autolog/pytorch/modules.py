@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -15,17 +16,27 @@ _holders: WeakValueDictionary[int, Module] = WeakValueDictionary()
 
 
 def note(module: Module, name: str, part: Any) -> None:
-    """A parameter or module becomes part of a module; for PyTorch's registration hooks."""
+    """A module becomes part of a module; for PyTorch's registration hooks."""
     if part is not None:
         _holders[id(part)] = module
 
 
-def known(optimizer: Optimizer) -> Module | None:
-    """The outermost module around the optimizer's first parameter; None if it was not noted."""
+def note_parameter(module: Module, name: str, parameter: Any) -> None:
+    """A parameter becomes part of a module: of the first one, where compiling takes it along."""
+    if parameter is not None and _holder(parameter) is None:
+        _holders[id(parameter)] = module
+
+
+def trained(optimizer: Optimizer) -> Module | None:
+    """The outermost module around the optimizer's first parameter; None if there is none."""
+    from torch.nn import Parameter
+
     first = first_parameter(optimizer)
-    module = None if first is None else _holders.get(id(first))
-    if module is None or not any(one is first for one in module._parameters.values()):
+    if not isinstance(first, Parameter):
         return None
+    module = _holder(first)
+    if module is None:
+        return _searched(first)
     while True:
         around = _holders.get(id(module))
         if around is None or not any(one is module for one in around._modules.values()):
@@ -33,22 +44,25 @@ def known(optimizer: Optimizer) -> Module | None:
         module = around
 
 
-def searched(optimizer: Optimizer) -> Module | None:
+def _holder(parameter: Any) -> Module | None:
+    module = _holders.get(id(parameter))
+    if module is None or not any(one is parameter for one in module._parameters.values()):
+        return None
+    return module
+
+
+def _searched(parameter: Any) -> Module | None:
     """The same among everything that lives: it takes some ten milliseconds.
 
-    For models that were built before autologging was switched on, or read from a file.
+    For models that were built before autologging was switched on, or read from a file. It is done
+    while the step waits: later, running functions would be held, and seem to be left by an error.
     """
-    import gc
-
     from torch.nn import Module
 
-    first = first_parameter(optimizer)
     holders = [
         one
         for one in gc.get_objects()
-        if issubclass(type(one), Module)
-        and first is not None
-        and any(parameter is first for parameter in one.parameters())
+        if issubclass(type(one), Module) and any(part is parameter for part in one.parameters())
     ]
     outermost = max(holders, key=lambda one: sum(1 for _ in one.modules()), default=None)
     return None if outermost is None else unwrapped(outermost)

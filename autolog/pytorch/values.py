@@ -1,21 +1,16 @@
-"""Metric values that are still on their device: kept as they are, read together in the background."""
+"""Values in tensors: kept on their device as they are, and fetched together."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from autolog.loops import values
+
 if TYPE_CHECKING:
     from autolog.engine.recorder import Recorder
-
-MOST = 500  # rows held at a time: a value takes 512 bytes of a GPU's memory
-LONGEST = 500  # ms until a value is read, as long as more of them come
-
-Row = tuple[int, int, Mapping[str, Any]]  # step, time in ms since 1970, values by name
 
 
 def kept(tensor: Any) -> Any:
@@ -26,41 +21,22 @@ def kept(tensor: Any) -> Any:
     return tensor.detach().clone()
 
 
-class Values:
-    """Takes values as the training has them, and never waits for a device to give them.
+class Values(values.Values):
+    """Takes numbers, tensors of one element that are `kept`, and lists of them to be summed up.
 
     Args:
         run: where they go.
     """
 
     def __init__(self, run: Recorder) -> None:
-        self.run = run
-        self._rows: list[Row] = []
-        self._since = 0
+        super().__init__(run)
         self._streams: dict[Any, Any] = {}  # by device: where the last value is computed
-        self._flushing = threading.Lock()  # who reads a run flushes too, in any thread
-
-    def add(self, step: int, values: Mapping[str, Any]) -> None:
-        """Take the values of one step, and have them read when it is time to."""
-        if self.take(step, values):
-            self.flush()
 
     def take(self, step: int, values: Mapping[str, Any]) -> bool:
-        """Take the values of one step: numbers, tensors of one element, or lists of them to sum up.
-
-        A tensor must not be changed in place by the training later on; see `kept`.
-
-        Returns:
-            Whether it is time to `flush`.
-        """
-        now = time.time_ns() // 1_000_000
-        rows = self._rows
-        if not rows:
-            self._since = now
+        """Take the values of one step; True if it is time to `flush`."""
         if torch.cuda.is_initialized():
             self._note_streams(values)
-        rows.append((step, now, values))
-        return now - self._since > LONGEST or len(rows) >= MOST
+        return super().take(step, values)
 
     def _note_streams(self, values: Mapping[str, Any]) -> None:
         for value in values.values():
@@ -68,32 +44,18 @@ class Values:
             if isinstance(tensor, torch.Tensor) and tensor.is_cuda:
                 self._streams[tensor.device] = torch.cuda.current_stream(tensor.device)
 
-    def flush(self) -> None:
-        """Have all that was taken so far read and written in the background."""
-        with self._flushing:
-            rows = self._rows[:]
-            del self._rows[: len(rows)]  # the training may have added to them meanwhile
-            if rows:
-                marks = {device: one.record_event() for device, one in self._streams.items()}
-                self.run.later(write, self.run, rows, marks)
+    def marks(self) -> dict[Any, Any]:
+        """An event on each GPU: what it has to reach before its values are there."""
+        return {device: stream.record_event() for device, stream in self._streams.items()}
+
+    def read(self, values: Sequence[Any], marks: Mapping[Any, Any]) -> list[float]:
+        """The values as numbers: one transfer for each device and type, however many there are."""
+        parts = [value if isinstance(value, list) else [value] for value in values]
+        numbers = iter(_read([part for some in parts for part in some], marks))
+        return [sum(next(numbers) for _ in some) for some in parts]
 
 
-def write(run: Recorder, rows: Sequence[Row], marks: Mapping[Any, Any] = {}) -> None:
-    """Read all values of some steps, and write them.
-
-    Args:
-        run: where to.
-        rows: the steps.
-        marks: what each GPU has to reach before its values are there.
-    """
-    parts = [_parts(value) for _, _, values in rows for value in values.values()]
-    numbers = iter(read([part for some in parts for part in some], marks))
-    sums = iter([sum(next(numbers) for _ in some) for some in parts])
-    run.log_steps([(step, at, {name: next(sums) for name in values}) for step, at, values in rows])
-
-
-def read(values: Sequence[Any], marks: Mapping[Any, Any]) -> list[float]:
-    """The values as numbers: one transfer for each device and type, however many there are."""
+def _read(values: Sequence[Any], marks: Mapping[Any, Any]) -> list[float]:
     numbers = [0.0] * len(values)
     alike: dict[tuple[Any, Any], list[int]] = {}
     for place, value in enumerate(values):
@@ -118,7 +80,3 @@ def _fetched(tensors: list[Any], mark: Any) -> list[float]:
     with torch.cuda.stream(stream):
         found = torch.stack(tensors).tolist()
     return found
-
-
-def _parts(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

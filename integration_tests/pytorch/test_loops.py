@@ -301,18 +301,61 @@ def test_a_compiled_model_is_known_by_its_class() -> None:
     assert len(history(only_run(), "loss")) == STEPS
 
 
-def test_a_compiled_step_is_left_alone() -> None:
-    model = Net()
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+def test_a_compiled_step_is_recorded() -> None:
+    graphs: list[int] = []
+    seen: list[float] = []
 
-    @torch.compile(backend="eager")
-    def step() -> None:
-        optimizer.step()
+    def backend(graph: Any, _: Any) -> Any:
+        graphs.append(len(graph.graph.nodes))
+        return graph
 
-    for _ in range(STEPS):
-        loss_of(model).backward()
-        step()
-    assert runs() == []
+    def train(seen: list[float]) -> None:
+        torch._dynamo.reset()
+        model = Net()
+        optimizer = torch.optim.Adam(model.parameters())
+        step = torch.compile(optimizer.step, backend=backend)
+        for _ in range(STEPS):
+            optimizer.zero_grad()
+            loss = loss_of(model)
+            loss.backward()
+            step()
+            seen.append(loss.item())
+
+    train(seen)
+    steps(nn.Linear(3, 1), torch.optim.SGD(nn.Linear(3, 1).parameters()), number=1)
+    run, other = runs()
+    assert run.info.status == "FINISHED"
+    assert run.data.params["model"] == "Net"
+    assert history(run, "loss") == seen
+    assert len(history(other, "loss")) == 1
+    # What is compiled is what is compiled without us.
+    autolog.disable()
+    train([])
+    assert graphs[0] > 1
+    assert graphs == 2 * graphs[: len(graphs) // 2]
+
+
+def test_a_step_in_a_compiled_function_is_recorded() -> None:
+    seen: list[float] = []
+
+    def train() -> None:
+        model = Net()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+
+        @torch.compile(backend="eager")
+        def step() -> Any:
+            optimizer.zero_grad()
+            loss = loss_of(model)
+            loss.backward()
+            optimizer.step()
+            return loss.detach()
+
+        for _ in range(STEPS):
+            seen.append(step().item())
+
+    train()
+    assert only_run().info.status == "FINISHED"
+    assert history(only_run(), "loss") == seen
 
 
 def test_threads_have_a_run_each() -> None:

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import autolog
 from autolog.engine import guard
-from autolog.pytorch.training import Part
+from autolog.loops.part import Part
 from core_client.client import Client
 from integration_tests.reading import runs
 

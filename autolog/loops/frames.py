@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import NamedTuple
 
-PACKAGES = ("torch", "autolog", "wrapt")
+PACKAGES = ("torch", "mxnet", "autolog", "wrapt")
 JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
 SUSPENDED = 0x20 | 0x80 | 0x200  # flags of code that may rest and go on: generators, coroutines
 
@@ -22,7 +22,7 @@ class Place(NamedTuple):
 
 
 def caller() -> FrameType | None:
-    """The running function whose code calls PyTorch."""
+    """The running function whose code calls the library."""
     frame: FrameType | None = sys._getframe(1)
     while frame and package(frame) in PACKAGES:
         frame = frame.f_back
@@ -35,7 +35,7 @@ def package(frame: FrameType) -> str:
 
 
 def stack() -> list[FrameType]:
-    """The running functions, the outermost first, down to the one whose code calls PyTorch."""
+    """The running functions, the outermost first, down to the one whose code calls the library."""
     frame = caller()
     frames = []
     while frame:

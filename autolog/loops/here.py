@@ -1,0 +1,193 @@
+"""What goes on in one thread: losses, steps, and the trainings that they belong to."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from autolog.engine.guard import notice
+from autolog.engine.options import frameworks
+from autolog.engine.session import current, excluded
+from autolog.loops import frames as stacks
+from autolog.loops.training import Training
+from core_client import context
+from core_client.checks import check_key
+from core_client.entities import RunStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import FrameType
+
+    from autolog.loops.library import Library
+    from autolog.loops.part import Part
+
+MOST_LOSSES = 1024  # that are kept for one step
+
+
+class Here:
+    """The loops of one thread.
+
+    A subclass for each library keeps the losses, as `backward` is called.
+
+    Args:
+        library: what the loops are written with.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.parts: dict[int, Part | None] = {}  # by the optimizer's id; None: not to be recorded
+        self.training: Training | None = None  # the one of the last step
+        self.losses: list[Any] = []  # whose gradients the next step will use
+        self.wanted = True  # whether the next step will be recorded
+        self.batch = self.fixed_batch = 0  # samples: in the last batch; as the user says
+        self.watched: ref[Any] | None = None
+        self.extra: dict[str, Any] = {}
+
+    def watch(self, model: Any, batch_size: int | None) -> None:
+        """The user says which model the loops train, and how large a batch is."""
+        self.watched, self.fixed_batch = ref(model), batch_size or 0
+
+    def record(self, metrics: Mapping[str, Any]) -> None:
+        """The user has metrics to be recorded with the next step.
+
+        Raises:
+            MlflowException: a metric cannot have that name.
+        """
+        self.extra.update({check_key(key, "metric"): value for key, value in metrics.items()})
+
+    def listens(self) -> bool:
+        """Whether the next step is recorded, or may be that of another loop."""
+        return self.wanted or (self.training is not None and self.training.resting)
+
+    def wants_loss(self) -> bool:
+        """Whether what `backward` is called on has to be kept."""
+        return (
+            self.listens()
+            and len(self.losses) < MOST_LOSSES
+            and not _is_called_by_framework(self.library)
+        )
+
+    def samples(self, losses: list[Any]) -> int:
+        """How many samples the losses of one step are of, 0 if that is not known."""
+        return (self.fixed_batch or self.batch) * len(losses)
+
+    def forget(self) -> None:
+        """The gradients of the losses so far are no more."""
+        self.losses.clear()
+
+    def after_step(self, optimizer: Any, by_closure: bool = False) -> None:
+        """An optimizer has made a step.
+
+        Args:
+            optimizer: the optimizer.
+            by_closure: the step itself called `backward`, perhaps again and again.
+        """
+        part = self.parts.get(id(optimizer))
+        if part is None or part.training is not self.training or part.training.resting:
+            part = self._of(optimizer)
+        elif part.count == part.due and context.active_run() is not part.training.active:
+            part = self._in_another_run(part, optimizer)
+        if part is not None:
+            if part.count == part.due:
+                losses = self.losses[:1] if by_closure else self.losses
+                part.record(optimizer, losses, self.samples(losses), self.extra)
+                self.losses = []
+                if self.extra:
+                    self.extra = {}
+            part.count += 1
+            self.wanted = part.count == part.due or part.training.wants_next()
+        if self.losses:
+            self.forget()
+
+    def _of(self, optimizer: Any) -> Part | None:
+        """What is recorded of an optimizer whose loop is new, was over, or was left for another."""
+        part = self.parts.get(id(optimizer))
+        if part is not None:
+            return self._go_on(part, optimizer)
+        return None if id(optimizer) in self.parts else self._begin(optimizer)
+
+    def _begin(self, optimizer: Any) -> Part | None:
+        """The first step of an optimizer."""
+        options = frameworks[self.library.name].options
+        if options is None or _is_called_by_framework(self.library):
+            return None
+        if self.library.is_silent(optimizer):
+            self.parts[id(optimizer)] = None
+            self.wanted = False
+            return None
+        if excluded(options, current.get()):
+            return None
+        stack = stacks.stack()
+        model = self._model(optimizer)
+        training = self.training
+        if training is None or not training.goes_on_with(model, stack):
+            if training is not None:
+                training.rest()
+                training.leave()
+            name = "Model" if model is None else type(model).__name__
+            training = Training(self.library, options, name, stack)
+        return self._add(training, optimizer, model, stack)
+
+    def _add(self, training: Training, optimizer: Any, model: Any, stack: list[FrameType]) -> Part:
+        self.training = training
+        training.go_on(stack)
+        part = training.add(optimizer, model)
+        parts, key = self.parts, id(optimizer)
+
+        def gone(_: object) -> None:
+            if parts.get(key) is part:
+                del parts[key]
+            training.remove(part)
+
+        part.optimizer = ref(optimizer, gone)
+        parts[key] = part
+        return part
+
+    def _go_on(self, part: Part, optimizer: Any) -> Part | None:
+        """A step of an optimizer whose loop was over, or was left for another one's."""
+        if part.training.ended:
+            del self.parts[id(optimizer)]
+            return self._begin(optimizer)
+        if self.training is not None and self.training is not part.training:
+            self.training.leave()
+        self.training = part.training
+        part.training.go_on(stacks.stack())
+        return part
+
+    def _in_another_run(self, part: Part, optimizer: Any) -> Part | None:
+        """The active run is not the one that the loop has been recorded in."""
+        training = part.training
+        if context.active_run() is None:
+            if training.active.info.status == RunStatus.RUNNING:
+                context.push(training.active)
+                return part
+            notice(
+                f"autolog: the run '{training.run.name}' was ended while its loop goes on; the "
+                "steps from now on are not recorded. Start a run to have them recorded there.",
+                bool(training.options.get("silent")),
+            )
+            training.end()
+            self.parts[id(optimizer)] = None
+            return None
+        del self.parts[id(optimizer)]
+        training.end()
+        self.training = None
+        return self._begin(optimizer)
+
+    def _model(self, optimizer: Any) -> Any:
+        watched = self.watched() if self.watched is not None else None
+        if watched is not None and self.library.trains(optimizer, watched):
+            return self.library.unwrapped(watched)
+        return self.library.model(optimizer)
+
+
+def _is_called_by_framework(library: Library) -> bool:
+    session = current.get()
+    if session is not None and not library.callers.isdisjoint(session.frameworks):
+        return True
+    for name in library.with_loops:
+        if name in sys.modules:
+            frame = stacks.caller()
+            return frame is not None and stacks.package(frame) in library.with_loops
+    return False

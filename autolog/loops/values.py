@@ -1,0 +1,74 @@
+"""Values as a training has them, perhaps still on a device: read in the background, many at once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autolog.engine.recorder import Recorder
+
+MOST = 500  # rows held at a time: a value takes 512 bytes of a GPU's memory
+LONGEST = 500  # ms until a value is read, as long as more of them come
+
+Row = tuple[int, int, Mapping[str, Any]]  # step, time in ms since 1970, values by name
+
+
+class Values:
+    """Takes values as the training has them, and never waits for a device to give them.
+
+    Args:
+        run: where they go.
+    """
+
+    def __init__(self, run: Recorder) -> None:
+        self.run = run
+        self._rows: list[Row] = []
+        self._since = 0
+        self._flushing = threading.Lock()  # who reads a run flushes too, in any thread
+
+    def add(self, step: int, values: Mapping[str, Any]) -> None:
+        """Take the values of one step, and have them read when it is time to."""
+        if self.take(step, values):
+            self.flush()
+
+    def take(self, step: int, values: Mapping[str, Any]) -> bool:
+        """Take the values of one step, as far as they need it `Library.kept` before.
+
+        Returns:
+            Whether it is time to `flush`.
+        """
+        now = time.time_ns() // 1_000_000
+        rows = self._rows
+        if not rows:
+            self._since = now
+        rows.append((step, now, values))
+        return now - self._since > LONGEST or len(rows) >= MOST
+
+    def flush(self) -> None:
+        """Have all that was taken so far read and written in the background."""
+        with self._flushing:
+            rows = self._rows[:]
+            del self._rows[: len(rows)]  # the training may have added to them meanwhile
+            if rows:
+                self.run.later(self.write, rows, self.marks())
+
+    def write(self, rows: Sequence[Row], marks: Any) -> None:
+        """Read all values of some steps, and write them; in the background."""
+        numbers = iter(self.read([one for _, _, values in rows for one in values.values()], marks))
+        self.run.log_steps(
+            [(step, at, {name: next(numbers) for name in values}) for step, at, values in rows]
+        )
+
+    def marks(self) -> Any:
+        """What each device has to reach before the values taken so far are there."""
+        return None
+
+    def read(self, values: Sequence[Any], marks: Any) -> Sequence[float]:
+        """The values as numbers."""
+        raise NotImplementedError
+
+    def give_up(self) -> None:
+        """The training has failed: do not wait for values that may never come."""
