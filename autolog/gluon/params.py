@@ -43,6 +43,7 @@ def of_optimizer(optimizer: Any) -> dict[str, Any]:
         if isinstance(value, int | float | str) and not name.startswith("_")
     }
     plain.pop("lr", None)  # as it was set; a schedule begins with it
+    plain.pop("num_update", None)  # how far it has come
     return {
         "optimizer_name": type(optimizer).__name__,
         "learning_rate": getattr(optimizer, "lr", None),

@@ -41,7 +41,7 @@ class Part:
     def describe_model(self, model: Any) -> None:
         """The model's class and size."""
         self.run.log_params({"model": type(model).__name__, **self.library.size(model)})
-        self.run.log_text(self.library.summary(model), "model_summary.txt")
+        self.run.later(self.run.log_text, self.library.summary(model), "model_summary.txt")
 
     def record(
         self, optimizer: Any, losses: list[Any], samples: int, extra: Mapping[str, Any]

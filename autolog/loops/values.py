@@ -58,16 +58,20 @@ class Values:
     def write(self, rows: Sequence[Row], marks: Any) -> None:
         """Read all values of some steps, and write them; in the background."""
         numbers = iter(self.read([one for _, _, values in rows for one in values.values()], marks))
+        read = [(step, at, {name: next(numbers) for name in values}) for step, at, values in rows]
         self.run.log_steps(
-            [(step, at, {name: next(numbers) for name in values}) for step, at, values in rows]
+            [
+                (step, at, {name: one for name, one in values.items() if one is not None})
+                for step, at, values in read
+            ]
         )
 
     def marks(self) -> Any:
         """What each device has to reach before the values taken so far are there."""
         return None
 
-    def read(self, values: Sequence[Any], marks: Any) -> Sequence[float]:
-        """The values as numbers."""
+    def read(self, values: Sequence[Any], marks: Any) -> Sequence[float | None]:
+        """The values as numbers; None for one that never came."""
         raise NotImplementedError
 
     def give_up(self) -> None:

@@ -57,8 +57,7 @@ def autolog(
     optimizer's `step`. A training inside a run of yours is written to that run; any other one gets
     a run of its own. That of a loop ends when the function returns that makes the steps, and goes
     on if the same optimizer goes on; its loss is the sum of what `backward` was called on since
-    the step before. A step that is itself compiled by ``torch.compile`` is left alone, so a loop
-    with such steps is not recorded. See `watch` and `record` for what a loop can tell beyond.
+    the step before. See `watch` and `record` for what a loop can tell beyond.
 
     Args:
         log_every_n_epoch: record the metrics of every n-th epoch with Lightning.

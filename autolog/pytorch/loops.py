@@ -7,7 +7,7 @@ from autolog.loops.threads import Threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from typing import Any, TypeVar
 
     from autolog.pytorch.here import Here
@@ -21,7 +21,7 @@ def _make() -> Here:
     return Here()
 
 
-here = Threads(_make)
+here: Callable[[], Here] = Threads(_make)
 
 
 def _after_step(optimizer: Any, args: Any, kwargs: Any) -> None:

@@ -1,10 +1,10 @@
-"""What a module consists of, as text: its layers with their parameters. Nothing is computed."""
+"""What a module consists of: its layers and numbers of parameters. Nothing is computed."""
 
 from __future__ import annotations
 
 from typing import Any
 
-MOST_LAYERS = 2000  # lines; of a larger module the first ones
+from autolog.loops import summary
 
 
 def count(module: Any) -> dict[str, int]:
@@ -17,33 +17,13 @@ def count(module: Any) -> dict[str, int]:
 
 
 def text(module: Any) -> str:
-    """A line for each layer: name, class, number of own parameters; then the sums."""
-    rows = [("name", "class", "parameters")]
-    for name, layer in module.named_modules():
-        own = sum(one.numel() for one in _parameters(layer, recurse=False))
-        rows.append((name or "(whole)", type(layer).__name__, f"{own:,}"))
-        if len(rows) > MOST_LAYERS:
-            rows.append(("...", "", ""))
-            break
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    lines = [
-        f"{name:<{widths[0]}}  {kind:<{widths[1]}}  {own:>{widths[2]}}".rstrip()
-        for name, kind, own in rows
-    ]
-    sums = count(module)
-    frozen = sums["parameters"] - sums["trainable_parameters"]
-    bytes_ = sum(one.numel() * one.element_size() for one in _parameters(module))
-    return "\n".join(
-        [
-            *lines,
-            "",
-            f"parameters: {sums['parameters']:,}",
-            f"trainable: {sums['trainable_parameters']:,}",
-            f"not trainable: {frozen:,}",
-            f"size: {bytes_ / 2**20:,.1f} MiB",
-            "",
-        ]
+    """A line for each layer, then the sums."""
+    layers = (
+        (name, type(layer).__name__, sum(one.numel() for one in _parameters(layer, recurse=False)))
+        for name, layer in module.named_modules()
     )
+    size = sum(one.numel() * one.element_size() for one in _parameters(module))
+    return summary.text(layers, count(module), size)
 
 
 def _parameters(module: Any, recurse: bool = True) -> list[Any]:

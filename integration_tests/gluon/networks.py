@@ -19,12 +19,12 @@ def loader(x=X, y=Y):
     return gluon.data.DataLoader(data, batch_size=BATCH)
 
 
-def network(hybridized=True):
+def network(hybridized=True, place=None):
     mx.random.seed(7)
     np.random.seed(7)
     net = gluon.nn.HybridSequential()
     net.add(gluon.nn.Dense(8, activation="relu"), gluon.nn.Dense(2))
-    net.initialize(mx.init.Xavier())
+    net.initialize(mx.init.Xavier(), ctx=place)
     if hybridized:
         net.hybridize()
     return net
