@@ -66,12 +66,7 @@ class Values(values.Values):
 
     def __init__(self, run: Recorder) -> None:
         super().__init__(run)
-        self._patience = PATIENCE
         self._last = 0.0  # when the last number came
-
-    def give_up(self) -> None:
-        """The training has failed: what does not come soon will never come."""
-        self._patience = LITTLE
 
     def read(self, values: Sequence[Any], marks: Any) -> list[float | None]:
         """The values as numbers; None for what never came."""
@@ -94,7 +89,8 @@ class Values(values.Values):
     def _arrived(self, slot: Slot) -> float | None:
         """The number, as soon as it has come."""
         while slot.bits[0] == NOT_YET:
-            if time.monotonic() - self._last > self._patience:
+            patience = LITTLE if self.failed else PATIENCE
+            if time.monotonic() - self._last > patience:
                 return None  # it may still come: its memory is not used again
             time.sleep(0.001)
             if slot.bits[0] != NOT_YET:

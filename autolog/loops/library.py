@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from autolog.engine.session import silent_process
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from autolog.loops.values import Values
 
 
-class Library:
+class Library(ABC):
     """Knows the optimizers, models and values of one library; it has no state.
 
     What it is asked after every step must be quick, and must not wait for a device.
@@ -27,46 +28,46 @@ class Library:
         """Whether another process records: among distributed ones, that of rank zero."""
         return silent_process()
 
+    @abstractmethod
     def params(self, optimizer: Any) -> dict[str, Any]:
         """The optimizer's name and hyper-parameters."""
-        raise NotImplementedError
 
+    @abstractmethod
     def learning_rates(self, optimizer: Any) -> Sequence[Any]:
         """The rate of each group of parameters: a number, or a value on a device."""
-        raise NotImplementedError
 
+    @abstractmethod
     def gradient_norm(self, optimizer: Any) -> Any:
         """The norm of all gradients as one vector, still on its device; None if there is none."""
-        raise NotImplementedError
 
+    @abstractmethod
     def trains(self, optimizer: Any, model: Any) -> bool:
         """Whether the optimizer's first parameter is one of the model's."""
-        raise NotImplementedError
 
+    @abstractmethod
     def model(self, optimizer: Any) -> Any:
         """The model whose parameters the optimizer changes; None if there is none."""
-        raise NotImplementedError
 
     def unwrapped(self, model: Any) -> Any:
         """The user's model inside of what the library has put around it."""
         return model
 
+    @abstractmethod
     def size(self, model: Any) -> dict[str, int]:
         """How large the model is, as params."""
-        raise NotImplementedError
 
+    @abstractmethod
     def summary(self, model: Any) -> str:
         """What the model consists of, as text."""
-        raise NotImplementedError
 
+    @abstractmethod
     def loss(self, losses: list[Any]) -> Any:
         """What all that `backward` was called on since the last step amounts to."""
-        raise NotImplementedError
 
+    @abstractmethod
     def kept(self, value: Any) -> Any:
         """A value to be read later, whatever the training does to it meanwhile."""
-        raise NotImplementedError
 
+    @abstractmethod
     def values(self, run: Recorder) -> Values:
         """What takes the values of a training, and has them read in the background."""
-        raise NotImplementedError

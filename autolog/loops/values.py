@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ LONGEST = 500  # ms until a value is read, as long as more of them come
 Row = tuple[int, int, Mapping[str, Any]]  # step, time in ms since 1970, values by name
 
 
-class Values:
+class Values(ABC):
     """Takes values as the training has them, and never waits for a device to give them.
 
     Args:
@@ -26,6 +27,7 @@ class Values:
     def __init__(self, run: Recorder) -> None:
         self.run = run
         self._rows: list[Row] = []
+        self.failed = False
         self._since = 0
         self._flushing = threading.Lock()  # who reads a run flushes too, in any thread
 
@@ -70,9 +72,10 @@ class Values:
         """What each device has to reach before the values taken so far are there."""
         return None
 
+    @abstractmethod
     def read(self, values: Sequence[Any], marks: Any) -> Sequence[float | None]:
         """The values as numbers; None for one that never came."""
-        raise NotImplementedError
 
     def give_up(self) -> None:
-        """The training has failed: do not wait for values that may never come."""
+        """The training has failed: values that have not come yet may never come."""
+        self.failed = True
