@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from autolog.engine.options import after, configure, on, while_on
+from autolog.engine.options import after, before, configure, on, while_on
 
-__all__ = ["after", "configure", "on", "while_on"]
+__all__ = ["after", "before", "configure", "on", "while_on"]

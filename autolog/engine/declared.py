@@ -73,6 +73,33 @@ class Observing(Declared):
         return call
 
 
+class Preceding(Declared):
+    """Tells the handler of each call before it is made."""
+
+    def wrapper(self, site: Site) -> Callable[..., Any]:
+        """Tell of the call, then make it."""
+        handler = self.handler
+
+        @unseen
+        def call(
+            wrapped: Callable[..., Any],
+            instance: Any,
+            args: tuple[Any, ...],
+            kwargs: dict[str, Any],
+        ) -> Any:
+            if self.active:
+                try:
+                    if instance is None:
+                        handler(*args, **kwargs)
+                    else:
+                        handler(instance, *args, **kwargs)
+                except Exception as error:  # noqa: BLE001 - the user's call is made all the same
+                    guard.report(f"{self.framework.name}: before {site.name}", error)
+            return wrapped(*args, **kwargs)
+
+        return call
+
+
 class Resident(Declared):
     """Has the handler, up to its yield, register callbacks; what follows the yield removes them."""
 

@@ -9,7 +9,7 @@ from importlib import import_module
 
 from autolog.engine import guard, hook
 from autolog.engine.call import Recording
-from autolog.engine.declared import Declared, Observing, Resident
+from autolog.engine.declared import Declared, Observing, Preceding, Resident
 from autolog.engine.session import TaskHook
 from core_client.exceptions import invalid
 
@@ -170,6 +170,21 @@ def after(module: str, path: str) -> Callable[[F], F]:
 
     def declare(function: F) -> F:
         _declare(Observing(function, module, path))
+        return function
+
+    return declare
+
+
+def before(module: str, path: str) -> Callable[[F], F]:
+    """Have the decorated function told of each call before it is made; else as `after`.
+
+    Args:
+        module: the module that defines what is called.
+        path: its name there.
+    """
+
+    def declare(function: F) -> F:
+        _declare(Preceding(function, module, path))
         return function
 
     return declare

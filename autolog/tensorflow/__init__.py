@@ -46,7 +46,9 @@ def autolog(
     """Record what TensorFlow trains from now on: fits of tf.keras models, and of tf.estimator.
 
     A training inside a run of yours is written to that run; any other one gets a run of its own.
-    Scalars of `tf.summary` are metrics of the run that is active when they are written.
+    Scalars of `tf.summary` are metrics of the run that is active when they are written. Those that
+    Python writes are recorded at once, on whatever device they are. Those that a graph writes are
+    read from the writer's file each second: a killed process may lose the last second of them.
 
     Args:
         log_models: keep the trained model.

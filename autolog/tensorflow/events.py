@@ -50,11 +50,7 @@ class EventFiles:
             for data, end in _records(path, self._read.get(path, 0)):
                 self._read[path] = end
                 self.filled.add(path)
-                event = tf.compat.v1.Event.FromString(data)
-                for value in event.summary.value:
-                    number = _number(value)
-                    if number is not None:
-                        yield Point(event.wall_time, event.step, value.tag, number)
+                yield from scalars(tf.compat.v1.Event.FromString(data))
 
     def _paths(self) -> Iterator[str]:
         """The event files in the folder, without those of other processes, as far as they say."""
@@ -66,6 +62,20 @@ class EventFiles:
                 process = re.match(r"\.(\d+)\.\d+(\.|$)", name[start.end() :].removeprefix(host))
                 if process is None or int(process[1]) == os.getpid():
                     yield os.path.join(self.folder, name)
+
+
+def scalars(event: Any) -> Iterator[Point]:
+    """Those in one event."""
+    for value in event.summary.value:
+        number = _number(value)
+        if number is not None:
+            yield Point(event.wall_time, event.step, value.tag, number)
+
+
+def is_scalar(metadata: bytes) -> bool:
+    """Whether a summary that is described so is one."""
+    about = tf.compat.v1.SummaryMetadata.FromString(metadata)
+    return bool(about.plugin_data.plugin_name == "scalars")
 
 
 def _records(path: str, start: int) -> Iterator[tuple[bytes, int]]:

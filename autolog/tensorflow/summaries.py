@@ -1,7 +1,7 @@
 """Scalars of TensorFlow's summary writers as metrics of the run that is active.
 
-A writer's values are read from the file that it fills, in the background: the training, which may
-write them from within a graph, waits for nothing. What was written when tells whose it is.
+What Python hands to a writer is recorded at once. What a graph writes is read from the writer's
+file, in the background: the training waits for nothing. What was written when tells whose it is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from autolog.boosting.rounds import metric_key
 from autolog.engine.guard import guarded
 from autolog.engine.options import Options, frameworks
 from autolog.engine.session import silent_process
-from autolog.tensorflow.events import EventFiles, Point
+from autolog.tensorflow.events import EventFiles, Point, is_scalar, scalars
 from core_client import background, context
 from core_client.entities import Metric, RunStatus
 from core_client.run import ActiveRun
@@ -50,6 +50,9 @@ class Journal:
         self.left_out: tuple[str, ...] = ()  # beginnings of names that are not recorded
         self._writers: list[weakref.ref[Any]] = []
         self._runs: list[tuple[float, ActiveRun | None]] = [(0.0, None)]  # whose, from when on
+        self._told: dict[
+            tuple[str, int], int
+        ] = {}  # how many are recorded, and not yet in the file
 
     def watch(self, writer: Any) -> None:
         """Record from now on what that writer writes."""
@@ -92,16 +95,38 @@ class Journal:
                 with contextlib.suppress(Exception):  # what fails there, the user's own flush tells
                     writer.flush()
 
+    def tell(self, points: Iterable[Point]) -> None:
+        """Record what is about to be written."""
+        run = self.run
+        if run is None:
+            return
+        for point in points:
+            if not point.tag.startswith(self.left_out):
+                key = point.tag, point.step
+                with _lock:
+                    self._told[key] = self._told.get(key, 0) + 1
+                log(run, self.files.folder, [point])
+
     def collect(self) -> None:
-        """Give each run the points that are its own."""
+        """Give each run the points in the file that are its own, without those it has been told."""
         points: dict[ActiveRun, list[Point]] = {}
         for point in self.files.points():
+            if self._was_told(point):
+                continue
             run = next((run for since, run in reversed(self._runs) if since <= point.time), None)
             if run is not None and not point.tag.startswith(self.left_out):
                 points.setdefault(run, []).append(point)
         del self._runs[:-MOST_RUNS]
         for run, some in points.items():
             log(run, self.files.folder, some)
+
+    def _was_told(self, point: Point) -> bool:
+        key = point.tag, point.step
+        with _lock:
+            count = self._told.pop(key, 0)
+            if count > 1:
+                self._told[key] = count - 1
+        return count > 0
 
 
 def journal_in(folder: str) -> Journal:
@@ -122,6 +147,29 @@ def journal_of(writer: Any) -> Journal | None:
     """That which a writer writes into."""
     with _lock:
         return next((one for one in _journals if any(w is writer for w in one.writers())), None)
+
+
+@_guard
+def told(resource: Any, step: int, tag: str, value: Any, metadata: bytes) -> None:
+    """A value is about to be written by the writer that has this resource."""
+    with _lock:
+        journal = next(
+            (
+                one
+                for one in _journals
+                if any(getattr(writer, "_resource", None) is resource for writer in one.writers())
+            ),
+            None,
+        )
+    if journal and is_scalar(metadata):
+        journal.tell([Point(time.time(), step, tag, float(value))])
+
+
+@_guard
+def added(writer: Any, event: Any) -> None:
+    """An event is about to be written."""
+    if journal := journal_of(writer):
+        journal.tell(scalars(event))
 
 
 def journals_of(run: ActiveRun) -> list[Journal]:

@@ -1,8 +1,10 @@
-"""Hooks of TensorFlow's summary writers: what is made, and what is in use while a run is active."""
+"""Hooks of TensorFlow's summary writers: which there are, which is in use, and what they are given."""
 
 from __future__ import annotations
 
-from autolog.engine import on
+import sys
+
+from autolog.engine import before, on
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,8 +42,6 @@ def created(call: Call) -> Generator[None, Any, None]:
 @on("tensorflow.python.ops.summary_ops_v2", "_SummaryContextManager.__enter__", nested=True)
 def used(call: Call) -> Generator[None, Any, None]:
     """What a writer writes belongs to the run that is active where it becomes the default one."""
-    import sys
-
     summaries = sys.modules.get("autolog.tensorflow.summaries")
     journal = summaries and summaries.journal_of(call.instance._writer)
     if journal:
@@ -49,3 +49,21 @@ def used(call: Call) -> Generator[None, Any, None]:
 
         journal.belongs_to(context.active_run() or journal.run)
     yield
+
+
+@before("tensorflow.python.ops.gen_summary_ops", "write_summary")
+def written(
+    writer: Any, step: Any, tensor: Any, tag: Any, summary_metadata: Any, name: Any = None
+) -> None:
+    """Record a value that is written from Python; from within a graph, nobody knows it yet."""
+    summaries = sys.modules.get("autolog.tensorflow.summaries")
+    if summaries and hasattr(tensor, "numpy"):
+        summaries.told(writer, int(step), str(tag), tensor, summary_metadata)
+
+
+@before("tensorflow.python.summary.writer.event_file_writer", "EventFileWriter.add_event")
+def added(writer: Any, event: Any) -> None:
+    """Record what is added to a file of the old writers."""
+    summaries = sys.modules.get("autolog.tensorflow.summaries")
+    if summaries:
+        summaries.added(writer, event)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,6 +17,7 @@ import autolog
 from autolog.tensorflow.events import EventFiles
 from core_client.client import Client
 from integration_tests.reading import only_run, runs
+from tests.project import ROOT
 
 
 def points(run: Any, name: str) -> list[tuple[int, float]]:
@@ -116,6 +121,48 @@ def test_values_are_there_before_the_run_ends() -> None:
         summaries.collect()  # what a thread does now and then
         [point] = Client().get_metric_history(run.run_id, "loss")
         assert point.value != point.value
+
+
+KILLED = """
+import os, signal, autolog, tensorflow as tf
+autolog.tensorflow.autolog()
+autolog.start_run()
+writer = tf.summary.create_file_writer("new")
+with writer.as_default():
+    for step in range(3):
+        tf.summary.scalar("loss", tf.constant(step / 2), step=tf.constant(step, tf.int64))
+with tf.Graph().as_default():
+    old = tf.compat.v1.summary.FileWriter("old")
+    value = tf.compat.v1.Summary.Value(tag="error", simple_value=4)
+    old.add_summary(tf.compat.v1.Summary(value=[value]), 7)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_python_writes_survives_a_kill() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run([sys.executable, "-c", KILLED], env=environment)
+    assert done.returncode == -signal.SIGKILL
+    run = only_run()
+    assert points(run, "loss") == [(0, 0.0), (1, 0.5), (2, 1.0)]
+    assert points(run, "error") == [(7, 4.0)]
+    assert run.info.status == "KILLED"
+
+
+def test_each_value_is_recorded_once_however_it_is_written() -> None:
+    from autolog.tensorflow import summaries
+
+    autolog.tensorflow.autolog()
+    logs = writer()
+    in_a_graph = in_graph(logs)
+    with autolog.start_run(), logs.as_default():
+        for step in (1, 3):
+            tf.summary.scalar("loss", 7, step=step)
+            tf.summary.scalar("loss", 8, step=step)
+            in_a_graph(step)
+            summaries.collect()
+    expected = [(1, 0.5), (1, 7.0), (1, 8.0), (3, 0.25), (3, 7.0), (3, 8.0)]
+    assert points(only_run(), "loss") == expected
 
 
 def test_old_writers() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import autolog
-from autolog.engine import after, while_on
+from autolog.engine import after, before, while_on
 from tests.conftest import Faults
 from tests.engine.conftest import Toy
 from tests.engine.conftest import __name__ as toys
@@ -33,6 +33,33 @@ def test_a_call_is_told_of_when_it_has_returned(toy: Toy) -> None:
     assert len(told) == 1
     assert type(base.Base.fit).__name__ == "function"
     assert autolog.search_runs(output_format="list") == []
+
+
+def test_a_call_is_told_of_before_it_is_made(toy: Toy, faults: Faults) -> None:
+    told: list[Any] = []
+
+    def fit(model: Any, X: Any, **more: Any) -> None:
+        told.append((X, more))
+        raise KeyError("ours")
+
+    def train(*given: Any, **named: Any) -> None:
+        told.append((given, named))
+
+    fit.__module__ = train.__module__ = toys
+    before("toylib.base", "Base.fit")(fit)
+    before("toylib.training", "train")(train)
+    toy.autolog()
+    base = toy.load("toylib.base")
+    with pytest.raises(ValueError, match="mine"):
+        base.Base().fit(1, fail=ValueError("mine"))
+    (X, named), *_ = told
+    assert (X, str(named["fail"])) == (1, "mine")
+    faults.expect("before fit: KeyError('ours')")
+    toy.load("toylib.training").train({}, 3)
+    assert told[1] == (({}, 3), {})
+    toy.autolog(disable=True)
+    base.Base().fit(1)
+    assert len(told) == 2
 
 
 def test_a_fault_of_who_is_told_stays_ours(toy: Toy, faults: Faults) -> None:
