@@ -6,13 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from autolog.spark import query
 from autolog.spark.sources import MOST_PATHS, Source, shown
 
-# What follows FROM and JOIN in a query: format.`path`, or the name of a table.
-_TABLE = re.compile(
-    r"(?is)\b(?:from|join)\s+(?:(\w+)\.`([^`]+)`|((?:\w+|`[^`]+`)(?:\.(?:\w+|`[^`]+`))*))"
-)
-_NAMED = re.compile(r"(?is)\b(\w+)\s*(?:\([^()]*\))?\s+as\s*\(")  # in WITH name AS (
+_JDBC = ("url", "dbtable", "query")
+_PATH = re.compile(r"[/.:*]")  # no name of a table has it
 
 
 def sources(plan: Any) -> list[Source]:
@@ -27,15 +25,15 @@ def sources(plan: Any) -> list[Source]:
 def _sources(message: Any) -> Iterator[Source]:
     kind = message.DESCRIPTOR.name
     if kind == "DataSource":
-        options = dict(message.options)
-        paths = [*message.paths]
-        if not paths:
-            paths = [options.get("path") or ":".join(filter(None, map(options.get, _JDBC)))]
+        options = {key.lower(): value for key, value in message.options.items()}
+        paths = [*message.paths[:MOST_PATHS]] or [options.get("path", "")]
+        kept = tuple(map(shown, filter(None, paths)))
+        if not kept:  # a database, of which the address may end with a password
+            address = ":".join(shown(options[key]) for key in _JDBC if key in options)
+            kept = (address or message.format,)
         schema = message.schema if message.schema.startswith("{") else ""
-        kept = tuple(map(shown, paths[:MOST_PATHS]))
-        version = next((options[key] for key in options if key.lower() == "versionasof"), None)
-        format = message.format or "default"
-        yield Source(kept, format, version, schema=schema, number=len(paths))
+        format, number = message.format or "default", len(message.paths) or 1
+        yield Source(kept, format, options.get("versionasof"), schema=schema, number=number)
     elif kind == "NamedTable":
         name = message.unparsed_identifier
         yield Source((shown(name),), "table", table=shown(name))
@@ -49,15 +47,10 @@ def _sources(message: Any) -> Iterator[Source]:
             yield from _sources(one)
 
 
-_JDBC = ("url", "dbtable", "query")
-
-
 def _of_query(text: str) -> Iterator[Source]:
-    text = re.sub(r"'(?:[^'\\]|\\.)*'|--[^\n]*|/\*.*?\*/", " ", text, flags=re.DOTALL)
-    named = {name.lower() for name in _NAMED.findall(text)}
-    for format, path, table in _TABLE.findall(text):
-        if path:
-            yield Source((shown(path),), format.lower())
-        elif table.lower() not in named:
-            name = shown(table.replace("`", ""))
+    for parts in query.tables(text):
+        if len(parts) == 2 and _PATH.search(parts[1]):
+            yield Source((shown(parts[1]),), parts[0].lower())
+        else:
+            name = shown(".".join(parts))
             yield Source((name,), "table", table=name)
