@@ -58,6 +58,15 @@ def made_from_a_source(call: Call) -> Generator[None, Any, None]:
     reads.note(plans.sources(frame._jdf.queryExecution().analyzed()))
 
 
+@on("pyspark.sql.streaming.readwriter", "DataStreamWriter._sq")  # every way to start it ends here
+def stream_begins(call: Call) -> Generator[None, Any, None]:
+    """Note what a stream reads; the events of its batches tell of single files only."""
+    yield
+    from autolog.spark import plans, reads
+
+    reads.note(plans.sources(call.instance._df._jdf.queryExecution().analyzed()))
+
+
 @on("pyspark.sql.connect.client.core", "SparkConnectClient._execute")
 @on("pyspark.sql.connect.client.core", "SparkConnectClient._execute_and_fetch_as_iterator")
 def sent_to_a_server(call: Call) -> Generator[None, Any, None]:

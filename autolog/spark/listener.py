@@ -84,6 +84,9 @@ class Attached:
     def __init__(self, context: Any) -> None:
         from pyspark.java_gateway import ensure_callback_server_started
 
+        from autolog.spark import plans
+
+        plans.forget()
         self.context = context
         ensure_callback_server_started(context._gateway)
         held = context._jvm.java.util.ArrayList()
@@ -112,11 +115,15 @@ class Attached:
         identity = str(session.sessionUUID())
         if identity not in self.managers:
             self.managers[identity] = session.listenerManager()
-            self.tell("register", identity)
+            self.tell("register", self.managers[identity])
 
-    def tell(self, method: str, identity: str) -> None:
+    def remove(self, session: Any) -> None:
+        """Listen no more to a session; Spark makes copies of some, listeners and all."""
+        self.managers.pop(str(session.sessionUUID()), None)
+        self.tell("unregister", session.listenerManager())
+
+    def tell(self, method: str, manager: Any) -> None:
         """Call ``register`` or ``unregister`` of a session's manager with the one proxy."""
-        manager = self.managers[identity]
         for one in manager.getClass().getMethods():
             if one.getName() == method:
                 one.invoke(manager, self.proxy)
@@ -161,11 +168,9 @@ def _detach(session: Any) -> None:
     """Listen no more to a session of the JVM, unless autologging has been switched on meanwhile."""
     from autolog.spark import hooks
 
-    identity = str(session.sessionUUID())
     with _attaching:
-        if hooks.options() is None and _attached is not None and identity in _attached.managers:
-            _attached.tell("unregister", identity)
-            del _attached.managers[identity]
+        if hooks.options() is None and _attached is not None:
+            _attached.remove(session)
 
 
 @atexit.register
@@ -175,6 +180,6 @@ def _leave() -> None:
         return
     with asking("spark: leaving"):
         _attached.drain()
-        for identity in list(_attached.managers):
-            _attached.tell("unregister", identity)
+        for manager in _attached.managers.values():
+            _attached.tell("unregister", manager)
         _attached.managers.clear()

@@ -5,6 +5,7 @@ Every question is a round trip of a fraction of a millisecond.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,10 +13,16 @@ from autolog.spark.listener import asking
 from autolog.spark.sources import MOST_PATHS, Source, shown
 
 MOST_LEAVES = 1000  # of one plan that are looked at
+MOST_KNOWN = 1000  # leaves that are remembered
 SEPARATOR = "\x1f"  # no path has it
 
 # Tables of the newer kind of sources that are files.
 FILE_TABLES = ("ParquetTable", "OrcTable", "CSVTable", "JsonTable", "TextTable", "AvroTable")
+
+# Leaves that were looked at, by their text: `Relation [id#3L,name#4] parquet`. Spark numbers the
+# columns of each relation that it makes, so that no two have the same text.
+_known: dict[str, Source] = {}
+_NUMBERED = re.compile(r"#\d")
 
 
 def sources(plan: Any) -> list[Source]:
@@ -27,17 +34,38 @@ def sources(plan: Any) -> list[Source]:
     return list(_sources(plan))
 
 
+def forget() -> None:
+    """Remember no leaf; a JVM that is new numbers its columns anew."""
+    _known.clear()
+
+
 def _sources(plan: Any) -> Iterator[Source]:
     leaves = plan.collectLeaves()
-    for place in range(min(leaves.size(), MOST_LEAVES)):
-        leaf = leaves.apply(place)
-        name = kind(leaf)
-        if name in _READERS:
-            with asking("spark: a source of data"):
-                yield _READERS[name](leaf)
-        else:  # a command keeps the plan of the data that it writes inside
-            yield from _all(leaf.innerChildren())
+    texts = str(leaves.mkString(SEPARATOR)).split(SEPARATOR)
+    for place, text in enumerate(texts[:MOST_LEAVES]):
+        known = _known.get(text)
+        if known is not None:
+            yield known
+        else:
+            yield from _leaf(leaves.apply(place), text)
     yield from _all(plan.subqueriesAll())
+
+
+def _leaf(leaf: Any, text: str) -> Iterator[Source]:
+    reader = _READERS.get(kind(leaf))
+    if reader is None:  # a command keeps the plan of the data that it writes inside
+        yield from _all(leaf.innerChildren())
+        return
+    source = None
+    with asking("spark: a source of data"):
+        source = reader(leaf)
+    if source is None:
+        return
+    if source.version is None and _NUMBERED.search(text):
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        _known[text] = source
+    yield source
 
 
 def _all(plans: Any) -> Iterator[Source]:
@@ -50,7 +78,9 @@ def kind(thing: Any) -> str:
     return str(thing.getClass().getName()).rpartition(".")[2]
 
 
-def _relation(leaf: Any) -> Source:
+def _relation(leaf: Any) -> Source | None:
+    if leaf.isStreaming():  # the files of one batch of a stream
+        return None
     relation = leaf.relation()
     name = kind(relation)
     table, rows = _catalogued(leaf.catalogTable())
@@ -80,7 +110,7 @@ def _relation_v2(leaf: Any) -> Source:
         snapshot = table.initialSnapshot()
         version = _answer(snapshot, "version")
         return Source((shown(str(table.path())),), "delta", version, schema=schema)
-    path = leaf.options().get("path") or table.name()
+    path = _asked(leaf.options()) or table.name()
     format = table.properties().get("provider") or _short(name)
     if name == "PythonTable":
         format = table.name()
@@ -91,16 +121,38 @@ def _scan(leaf: Any) -> Source:
     return _relation_v2(leaf.relation())
 
 
+def _stream(leaf: Any) -> Source:
+    """A stream, before it is started; of files it has one path."""
+    read = leaf.dataSource()
+    path, schema = read.options().get("path"), str(leaf.schema().json())
+    table, rows = _catalogued(read.catalogTable())
+    where = str(path.get()) if path.isDefined() else str(leaf.sourceName())
+    return Source((shown(where),), str(read.className()), None, table, schema, rows)
+
+
+def _stream_v2(leaf: Any) -> Source:
+    name = str(leaf.sourceName())
+    path = _asked(leaf.extraOptions()) or leaf.table().name()
+    return Source((shown(str(path)),), name, schema=str(leaf.schema().json()))
+
+
+def _asked(options: Any) -> Any:
+    """The path or, of Kafka, the topics."""
+    return next(filter(None, map(options.get, ("path", "subscribe", "subscribePattern"))), None)
+
+
 def _hive(leaf: Any) -> Source:
     table, rows = _catalogued(None, leaf.tableMeta())
     return Source((str(table),), "hive", None, table, str(leaf.schema().json()), rows)
 
 
-_READERS: dict[str, Callable[[Any], Source]] = {
+_READERS: dict[str, Callable[[Any], Source | None]] = {
     "LogicalRelation": _relation,
     "DataSourceV2Relation": _relation_v2,
     "DataSourceV2ScanRelation": _scan,
     "HiveTableRelation": _hive,
+    "StreamingRelation": _stream,
+    "StreamingRelationV2": _stream_v2,
 }
 
 

@@ -34,6 +34,9 @@ class Seq(list[object]):
     def apply(self, place: int) -> object:
         return self[place]
 
+    def mkString(self, between: str) -> str:
+        return between.join(map(str, self))
+
 
 NOTHING = Java("None$", isDefined=False)
 SCHEMA = Java("StructType", json='{"type":"struct","fields":[{"name":"a","type":"long"}]}')
@@ -48,7 +51,9 @@ def delta(version: int, method: str) -> Java:
     relation = Java(
         "HadoopFsRelation", location=location, fileFormat=Java("DeltaParquetFileFormat")
     )
-    return Java("LogicalRelation", relation=relation, catalogTable=NOTHING, schema=SCHEMA)
+    return Java(
+        "LogicalRelation", relation=relation, catalogTable=NOTHING, schema=SCHEMA, isStreaming=False
+    )
 
 
 @pytest.mark.parametrize("method", ["tableVersion", "version"])
@@ -78,7 +83,7 @@ def test_nodes_never_seen_before(faults):
     strange = Java("QuantumRelation", innerChildren=Seq())
     command = Java("TeleportCommand", innerChildren=Seq([plan(delta(1, "version"))]))
     # A node that has changed its methods costs what it tells, nothing else.
-    changed = Java("LogicalRelation")
+    changed = Java("LogicalRelation", isStreaming=False)
     found = plans.sources(plan(strange, changed, command, subqueries=(plan(delta(2, "version")),)))
     assert [one.version for one in found] == ["1", "2"]
     faults.expect("Method relation([]) does not exist")
@@ -89,3 +94,15 @@ def test_a_foreign_source_of_the_newer_kind():
     leaf = Java("DataSourceV2Relation", table=table, schema=SCHEMA, options={})
     (found,) = plans.sources(plan(leaf))
     assert found.lines == ["path=lake.db.t,format=iceberg"]
+
+
+def test_topics_of_kafka():
+    table = Java("KafkaTable", name="KafkaTable", properties={})
+    leaf = Java("DataSourceV2Relation", table=table, schema=SCHEMA, options={"subscribe": "clicks"})
+    stream = Java(
+        "StreamingRelationV2", table=table, schema=SCHEMA, sourceName="kafka",
+        extraOptions={"subscribe": "clicks"},
+    )  # fmt: skip
+    for one in (leaf, stream):
+        (found,) = plans.sources(plan(one))
+        assert found.lines == ["path=clicks,format=kafka"]

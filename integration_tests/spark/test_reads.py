@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+from pathlib import Path
+from time import perf_counter
 
 import pytest
 
 import autolog
-from autolog.spark import listener, reads
+from autolog.spark import listener, plans, reads
 from core_client.client import Client
 from integration_tests.reading import only_run, runs
 
@@ -91,6 +93,30 @@ def test_what_was_made_before_us_is_known_by_its_event(spark, data):
     assert lines(run) == [line(f"{data}/orc", "orc")]
 
 
+def test_the_end_of_a_run_waits_for_what_spark_has_to_tell(spark, data, monkeypatch):
+    autolog.spark.autolog(disable=True)
+    frame = spark.read.orc(f"{data}/orc")
+    autolog.spark.autolog()
+    asked, drain, note_later = threading.Event(), listener.drain, reads.note_later
+    monkeypatch.setattr(listener, "drain", lambda: (asked.set(), drain()))
+    monkeypatch.setattr(reads, "note_later", lambda found: asked.wait(30) and note_later(found))
+    with autolog.start_run() as run:
+        asked.clear()
+        frame.count()
+    found = lines(run)
+    asked.set()
+    assert found == [line(f"{data}/orc", "orc")]
+
+
+def test_what_is_written_to_a_database(spark, data):
+    autolog.spark.autolog(disable=True)
+    frame = spark.read.orc(f"{data}/orc").select("id")
+    autolog.spark.autolog()
+    with autolog.start_run() as run:
+        frame.write.mode("overwrite").jdbc("jdbc:derby:memory:db;create=true", "IDS")
+    assert lines(run) == [line(f"{data}/orc", "orc")]
+
+
 def test_tables_joins_subqueries_and_what_is_written(spark, data):
     autolog.spark.autolog(disable=True)
     spark.read.parquet(f"{data}/parquet").write.mode("overwrite").saveAsTable("sevens")
@@ -112,10 +138,13 @@ def test_tables_joins_subqueries_and_what_is_written(spark, data):
         with autolog.start_run() as run:
             spark.sql(query).collect()
         assert lines(run) == [eights, sevens]
+    spark.sql("DROP TABLE IF EXISTS nines")
+    with autolog.start_run() as run:
+        spark.sql("CREATE TABLE nines USING parquet AS SELECT * FROM sevens")
+    assert lines(run) == [sevens]
     with autolog.start_run() as run:
         spark.sql("CREATE OR REPLACE TEMP VIEW seen AS SELECT * FROM sevens")
-        spark.sql("DROP TABLE IF EXISTS nines")
-        spark.sql("CREATE TABLE nines USING parquet AS SELECT * FROM seen")
+        spark.sql("INSERT INTO nines SELECT * FROM seen")
         spark.sql("INSERT INTO nines SELECT * FROM eights")
     assert lines(run) == [eights, sevens]
     with autolog.start_run() as run:
@@ -254,30 +283,66 @@ def test_another_session(spark, data):
     autolog.spark.autolog()
     newer = spark.newSession()
     with autolog.start_run() as run:
+        # Known by its event alone, which `newer` has to be listened to for.
+        newer.catalog.createTable("bits", f"{data}/parquet", "parquet").count()
         newer.read.json(f"{data}/json").count()
         other.read.csv(f"{data}/csv").count()
         frame.count()  # known by its event: the line before has made the session known
-    assert lines(run) == [line(f"{data}/{one}", one) for one in ("csv", "json", "orc")]
+    spark.sql("DROP TABLE bits")
+    assert lines(run) == [line(f"{data}/{one}", one) for one in ("csv", "json", "orc", "parquet")]
 
 
-def test_many_paths(spark, data):
-    paths = []
-    for number in range(300):
-        paths.append(f"{data}/many/{number:03}.txt")
-    (spark._jvm.java.io.File(f"{data}/many")).mkdirs()
+def test_ten_thousand_files(spark, tmp_path, caplog):
+    (tmp_path / "many").mkdir()
+    paths = [f"{tmp_path}/many/{number:05}.txt" for number in range(10_000)]
     for path in paths:
-        with open(path, "w") as file:
-            file.write("x\n")
+        Path(path).write_text("x\n")
     with autolog.start_run() as run:
-        assert spark.read.text(paths).count() == 300
-        assert spark.read.parquet(f"{data}/parquet").count() == 50
+        frame = spark.read.text(paths)
+        assert frame.count() == 10_000
+        plan = frame._jdf.queryExecution().analyzed()
+        plans.forget()
+        began = perf_counter()
+        plans.sources(plan)
+        taken = perf_counter() - began
+    assert taken < 2  # ms, when nothing else runs here; Spark itself takes seconds
     found = lines(run)
-    assert line(paths[0], "text") in found
-    assert all(one.endswith((",format=text", ",format=parquet")) for one in found)
+    assert found[:50] == [line(path, "text") for path in paths[:50]]
+    assert all(one.endswith(",format=text") for one in found)
     assert sum(map(len, found)) <= 8000
-    inputs = Client().get_run(run.info.run_id).inputs.dataset_inputs
-    profiles = [json.loads(one.dataset.profile) for one in inputs if one.dataset.profile]
-    assert profiles == [{"num_paths": 300}]
+    assert len(caplog.records) <= 1, caplog.text
+    (inputs,) = Client().get_run(run.info.run_id).inputs.dataset_inputs
+    assert json.loads(inputs.dataset.profile) == {"num_paths": 10_000}
+
+
+@pytest.mark.parametrize("way", ["start", "toTable"])
+def test_a_stream(spark, data, tmp_path, way):
+    stream = spark.readStream.schema("id long").parquet(f"{data}/parquet")
+    with autolog.start_run() as run:
+        writer = stream.writeStream.trigger(availableNow=True)
+        writer = writer.option("checkpointLocation", str(tmp_path / "checkpoint"))
+        query = writer.format("noop").start() if way == "start" else writer.toTable("streamed")
+        query.awaitTermination()
+        assert query.recentProgress[0]["numInputRows"] == 50
+    # Of the stream, not of each file in its batches.
+    assert lines(run) == [f"path={data}/parquet,format=parquet"]
+    (inputs,) = Client().get_run(run.info.run_id).inputs.dataset_inputs
+    assert [column["name"] for column in json.loads(inputs.dataset.schema)["mlflow_colspec"]] == [
+        "id"
+    ]
+    autolog.spark.autolog(disable=True)
+    with autolog.start_run() as off:
+        stream.writeStream.format("noop").trigger(availableNow=True).start().awaitTermination()
+    assert lines(off) == []
+
+
+def test_a_stream_that_is_no_file(spark):
+    with autolog.start_run() as run:
+        stream = spark.readStream.format("rate").option("rowsPerSecond", 1).load()
+        query = stream.writeStream.format("noop").trigger(once=True).start()
+        query.awaitTermination()
+    (found,) = lines(run)
+    assert found.endswith(",format=rate")
 
 
 def test_results_plans_and_jobs_are_the_same(spark, data):
@@ -351,6 +416,8 @@ def test_a_queue_that_does_not_get_empty(spark, data, monkeypatch, caplog):
     with autolog.start_run():
         frame.count()
         assert held.wait(30)
+        began = perf_counter()
+    assert perf_counter() - began < 10
     go_on.set()
     assert "Spark had more to tell" in caplog.text
     assert only_run().info.status == "FINISHED"
