@@ -27,6 +27,8 @@ WITH_GROUP = (*ONE_VERSION, "spark")
 WITHOUT_REQUIREMENTS = {"gluon": ["gluoncv==0.10.5.post0"], "fastai": ["fastai==2.8.12"]}
 # The last MLflow that knew fastai; its needs stay apart, being older than the session's.
 OWN_MLFLOW = {"fastai": ("mlflow-skinny==2.22.*", "setuptools<81")}
+# What estimators of other packages need beside the lowest version of a framework.
+BESIDE_LOWEST = {"spark": ["xgboost-cpu==2.1.1", "scikit-learn==1.2.2"]}
 # Its extra brings torchvision, which does not go with the build of PyTorch for CPUs.
 NOT_BY_EXTRA = ("fastai",)
 # Frameworks that come with another one, in whose sessions they are tested.
@@ -166,7 +168,8 @@ def register(extra: str) -> None:
         pytest(session, *folders)
 
     def lowest_versions(session: nox.Session) -> None:
-        session.install("-e", ".", *lowest(*extras), *group("test"))
+        beside = BESIDE_LOWEST.get(extra, [])
+        session.install("-e", ".", *lowest(*extras), *group("test"), *beside)
         pytest(session, *folders)
 
     # NumPy 1.23, which MXNet needs, has wheels for the oldest Pythons only.

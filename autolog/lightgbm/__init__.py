@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["autolog", "load_model", "log_model", "save_model"]
 
-LEFT_ALONE = "lightgbm.dask is left alone"  # as `autolog.status()` says
+# As `autolog.status()` says. LightGBM itself has nothing for Spark; SynapseML has.
+LEFT_ALONE = "lightgbm.dask is left alone; LightGBM on Spark is recorded by pyspark.ml"
 
 
 def autolog(

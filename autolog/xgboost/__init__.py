@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["autolog", "load_model", "log_model", "save_model"]
 
-LEFT_ALONE = "xgboost.dask and xgboost.spark are left alone"  # as `autolog.status()` says
+# As `autolog.status()` says. Workers of either are left alone.
+LEFT_ALONE = "xgboost.dask is left alone; xgboost.spark is recorded by pyspark.ml"
 
 
 def autolog(

@@ -10,22 +10,11 @@ from typing import Any
 import pytest
 
 from integration_tests.artifacts.conftest import ftp_folder, ftp_server
+from integration_tests.spark.sessions import SMALL, tidy
 
 __all__ = ["ftp_folder", "ftp_server"]
 
 os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
-
-# What keeps a session small; scripts of their own use it too.
-SMALL = {
-    "spark.master": "local[2]",
-    "spark.ui.enabled": "false",
-    "spark.sql.shuffle.partitions": "2",
-    "spark.default.parallelism": "2",
-    "spark.driver.host": "localhost",
-    "spark.driver.memory": "1g",
-    "spark.log.level": "ERROR",
-    "spark.driver.extraJavaOptions": "-Dderby.stream.error.file=/dev/null",
-}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,7 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from pyspark.sql import SparkSession
 
-    builder = SparkSession.builder.config(map=SMALL)
+    os.environ.update(tidy(tmp_path_factory.mktemp("aside")))
+    builder = SparkSession.builder.master("local[2]").config(map=SMALL)
     warehouse = tmp_path_factory.mktemp("warehouse")
     session = builder.config("spark.sql.warehouse.dir", str(warehouse)).getOrCreate()
     yield session

@@ -10,15 +10,18 @@ from pathlib import Path
 import pytest
 
 from core_client.client import Client
+from integration_tests.spark.sessions import tidy
 from tests.project import ROOT
 
 
 def test_the_example(tmp_path: Path) -> None:
-    pytest.importorskip("sklearn")
+    pytest.importorskip("skops")
+    aside = tmp_path / "aside"
+    aside.mkdir()
     done = subprocess.run(
         [sys.executable, ROOT / "examples" / "spark_pipeline.py"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **tidy(aside)},
         capture_output=True,
         text=True,
         timeout=300,

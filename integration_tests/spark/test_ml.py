@@ -10,6 +10,7 @@ import pytest
 import autolog
 from core_client.client import Client
 from integration_tests.reading import artifacts, only_run, runs
+from integration_tests.spark.sessions import run_session
 
 
 @pytest.fixture(scope="module")
@@ -207,9 +208,23 @@ def test_a_cross_validation_of_four_candidates(spark, frame):
         "param.LogisticRegression.maxIter,param.LogisticRegression.regParam"
     )
     expected = [row.prediction for row in model.transform(frame).collect()]
-    for name in ("model", "best_model"):
-        loaded = autolog.spark.load_model(f"runs:/{parent.info.run_id}/{name}")
-        assert [row.prediction for row in loaded.transform(frame).collect()] == expected
+    frame.write.json(f"{Path.cwd()}/rows")
+    loading = LOADING.replace("RUN", parent.info.run_id)
+    printed, _noise = run_session(loading, Path.cwd())
+    assert [json.loads(line) for line in printed.splitlines()] == [expected] * 3
+
+
+LOADING = """
+import json, pandas
+from pathlib import Path
+text = "".join(path.read_text() for path in sorted(Path("rows").glob("part-*")))
+rows = pandas.DataFrame([json.loads(line) for line in text.splitlines()])
+print(autolog.pyfunc.load_model("runs:/RUN/model").predict(rows))  # in a session of its own
+frame = SparkSession.getActiveSession().createDataFrame(rows)
+for name in ("model", "best_model"):
+    model = autolog.spark.load_model("runs:/RUN/" + name)
+    print([row.prediction for row in model.transform(frame).collect()])
+"""
 
 
 def test_a_split_into_training_and_validation(spark, train):
@@ -278,6 +293,38 @@ def test_xgboost_on_spark(spark, train):
     loaded = autolog.spark.load_model(f"runs:/{run.info.run_id}/model")
     expected = [row.prediction for row in model.transform(train).collect()]
     assert [row.prediction for row in loaded.transform(train).collect()] == expected
+
+
+def test_an_estimator_of_another_package(spark, train, tmp_path):
+    """As those of SynapseML are: a class in Python for one of the JVM, not from pyspark."""
+    from pyspark.ml.param import Param, Params, TypeConverters
+    from pyspark.ml.param.shared import HasFeaturesCol, HasLabelCol
+    from pyspark.ml.util import JavaMLReadable, JavaMLWritable
+    from pyspark.ml.wrapper import JavaEstimator, JavaModel
+
+    class BoostedModel(JavaModel, JavaMLWritable, JavaMLReadable):
+        pass
+
+    class Boosted(HasFeaturesCol, HasLabelCol, JavaEstimator):
+        maxIter = Param(Params._dummy(), "maxIter", "rounds", TypeConverters.toInt)
+
+        def __init__(self):
+            super().__init__()
+            self._java_obj = self._new_java_obj(
+                "org.apache.spark.ml.classification.GBTClassifier", self.uid
+            )
+            self._set(maxIter=2)
+
+        def _create_model(self, java_model):
+            return BoostedModel(java_model)
+
+    autolog.autolog()
+    model = Boosted().fit(train)
+    run = only_run()
+    assert run.data.params == {"maxIter": "2", "featuresCol": "features", "labelCol": "label"}
+    assert run.data.tags["estimator_name"] == "Boosted"
+    assert artifacts(run) == {"model"}
+    assert model.transform(train).count() == 60
 
 
 def test_sources_of_the_training_data_are_told(spark, frame, tmp_path):

@@ -2,42 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-import sys
 from importlib.util import find_spec
 
 import pytest
 
 from core_client.client import Client
-from integration_tests.spark.conftest import SMALL
-from tests.project import ROOT
-
-BEGINNING = f"""
-import sys, autolog
-from pyspark.sql import SparkSession
-
-def session():
-    return SparkSession.builder.config(map={SMALL!r}).getOrCreate()
-
-folder = sys.argv[1]
-"""
-NOISE = re.compile("py4j|autolog|Exception|Traceback| ERROR ")
-
-
-def run_session(code, folder):
-    """What the script prints, and the lines of its error stream that a user would wonder about."""
-    done = subprocess.run(
-        [sys.executable, "-c", BEGINNING + code, folder],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout, [line for line in done.stderr.splitlines() if NOISE.search(line)]
+from integration_tests.spark.sessions import run_session
 
 
 def tags(folder):
@@ -101,12 +71,11 @@ def test_a_session_that_dies(tmp_path):
 
 
 CONNECTED = """
-import os
+import contextlib, io, os, re
 os.environ["SPARK_TESTING"] = "1"  # a free port
 from pyspark.sql import SparkSession
 autolog.spark.autolog()
-builder = SparkSession.builder.remote("local[2]").config("spark.ui.enabled", "false")
-spark = builder.config("spark.sql.shuffle.partitions", "2").getOrCreate()
+spark = SparkSession.builder.remote("local[2]").config(map=SMALL).getOrCreate()
 spark.range(50).write.parquet(folder + "/one")
 spark.range(50).write.option("header", True).csv(folder + "/two")
 spark.range(50).write.saveAsTable("numbers")
@@ -123,6 +92,15 @@ with autolog.start_run(run_name="query"):
     ).collect()
 with autolog.start_run(run_name="nothing"):
     spark.range(3).collect()
+with autolog.start_run(run_name="stream"):
+    stream = spark.readStream.schema("id long").parquet(folder + "/one").writeStream
+    stream.trigger(availableNow=True).format("noop").start().awaitTermination()
+secret = "jdbc:derby:memory:db;create=true;user=me;password=hidden"
+with autolog.start_run(run_name="secret"):
+    try:
+        spark.read.jdbc(secret, "NOWHERE").count()
+    except Exception:
+        print("no such table")
 from pyspark.ml import Pipeline
 from pyspark.ml.evaluation import RegressionEvaluator
 from pyspark.ml.feature import VectorAssembler
@@ -137,8 +115,19 @@ with autolog.start_run(run_name="pipeline") as run:
 loaded = autolog.spark.load_model(f"runs:/{run.info.run_id}/model")
 print([row.prediction for row in loaded.transform(rows).collect()]
       == [row.prediction for row in made.collect()])
-autolog.spark.autolog(disable=True)
+def told():
+    frame = spark.read.csv(folder + "/two", header=True, inferSchema=True).groupBy("id").count()
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        frame.explain("extended")
+    return sorted(map(tuple, frame.collect())), re.sub("#[0-9]+|plan_id=[0-9]+", "", text.getvalue())
+ours = told()
+autolog.disable()
+print(told() == ours)
 with autolog.start_run(run_name="off"):
+    spark.table("numbers").count()
+autolog.spark.autolog()  # after the session
+with autolog.start_run(run_name="on again"):
     spark.table("numbers").count()
 spark.stop()
 """
@@ -147,7 +136,7 @@ spark.stop()
 @pytest.mark.skipif(not find_spec("grpc"), reason="this version of Spark is tested without Connect")
 def test_connect(tmp_path):
     printed, noise = run_session(CONNECTED, tmp_path)
-    assert printed.splitlines() == ["50", "0.0", "True"]
+    assert printed.splitlines() == ["50", "no such table", "0.0", "True", "True"]
     # A server that is stopped complains by itself, of calls that come late.
     assert [line for line in noise if "autolog" in line or "Traceback" in line] == []
     one = f"path={tmp_path}/one,format=parquet"
@@ -156,8 +145,13 @@ def test_connect(tmp_path):
         "tables": {"path=numbers,format=table"},
         "query": {one, "path=numbers,format=table"},
         "nothing": {""},
+        "stream": {one},
+        "secret": {
+            "path=jdbc:derby:memory:db;create=true;user=me;password=***:NOWHERE,format=jdbc"
+        },
         "pipeline": {""},
         "off": {""},
+        "on again": {"path=numbers,format=table"},
     }
     found = Client(f"sqlite:///{tmp_path}/mlflow.db").search_runs(
         ["0"], "attributes.run_name = 'pipeline'"
