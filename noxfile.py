@@ -29,6 +29,8 @@ WITHOUT_REQUIREMENTS = {"gluon": ["gluoncv==0.10.5.post0"], "fastai": ["fastai==
 OWN_MLFLOW = {"fastai": ("mlflow-skinny==2.22.*", "setuptools<81")}
 # What estimators of other packages need beside the lowest version of a framework.
 BESIDE_LOWEST = {"spark": ["xgboost-cpu==2.1.1", "scikit-learn==1.2.2"]}
+# Models that go both ways between us and MLflow 2, whose users have the lowest versions.
+BOTH_WAYS = {"tensorflow": "integration_tests/mlflow/test_tensorflow_models.py"}
 # Its extra brings torchvision, which does not go with the build of PyTorch for CPUs.
 NOT_BY_EXTRA = ("fastai",)
 # Frameworks that come with another one, in whose sessions they are tested.
@@ -171,6 +173,9 @@ def register(extra: str) -> None:
         beside = BESIDE_LOWEST.get(extra, [])
         session.install("-e", ".", *lowest(*extras), *group("test"), *beside)
         pytest(session, *folders)
+        if extra in BOTH_WAYS and not session.posargs:
+            session.install("mlflow-skinny==2.22.*")
+            pytest(session, BOTH_WAYS[extra])
 
     # NumPy 1.23, which MXNet needs, has wheels for the oldest Pythons only.
     session(highest, name=f"{extra}(highest)", python=OLDEST if extra == "gluon" else None)
