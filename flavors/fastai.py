@@ -61,7 +61,7 @@ def load_model(
     """Load a Learner, on the CPU.
 
     Args:
-        model_uri: ``runs:/<run id>/<path>``, a local path, or a ``file:`` URI.
+        model_uri: ``runs:/<run id>/<path>``, ``models:/<name>/<version>``, a path, or a URI.
         dst_path: an existing folder to copy the model into first.
         trusted: load it even where nobody but its folder vouches for it.
 

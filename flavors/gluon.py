@@ -59,7 +59,7 @@ def load_model(
     """Load a Gluon network as a ``SymbolBlock``.
 
     Args:
-        model_uri: ``runs:/<run id>/<path>``, a local path, or a ``file:`` URI.
+        model_uri: ``runs:/<run id>/<path>``, ``models:/<name>/<version>``, a path, or a URI.
         ctx: the device, such as ``mxnet.cpu()``; the current one by default.
         dst_path: an existing folder to copy the model into first.
 

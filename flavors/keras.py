@@ -80,7 +80,7 @@ def load_model(
     """Load a Keras model; of one that was exported, the object that TensorFlow makes of it.
 
     Args:
-        model_uri: ``runs:/<run id>/<path>``, a local path, or a ``file:`` URI.
+        model_uri: ``runs:/<run id>/<path>``, ``models:/<name>/<version>``, a path, or a URI.
         dst_path: an existing folder to copy the model into first.
         custom_objects: classes and functions of yours, by the names that the model knows them by.
         load_model_kwargs: further keywords for Keras's `load_model`, such as ``compile``.
@@ -104,7 +104,7 @@ def load_weights(
 
     Args:
         model: a model that is built.
-        model_uri: ``runs:/<run id>/<path>``, a local path, or a ``file:`` URI.
+        model_uri: ``runs:/<run id>/<path>``, ``models:/<name>/<version>``, a path, or a URI.
         dst_path: an existing folder to copy the weights into first.
 
     Raises:

@@ -91,7 +91,7 @@ def load_model(
     """Load a PyTorch model, in evaluation mode.
 
     Args:
-        model_uri: ``runs:/<run id>/<path>``, a local path, or a ``file:`` URI.
+        model_uri: ``runs:/<run id>/<path>``, ``models:/<name>/<version>``, a path, or a URI.
         dst_path: an existing folder to copy the model into first.
         trusted: load it even where loading runs code that the model holds.
         model: a module, or the class of one, to load the saved weights into. That runs no code

@@ -75,7 +75,7 @@ def load_model(
     """Load a model of pyspark.ml: a ``PipelineModel``.
 
     Args:
-        model_uri: ``runs:/<run id>/<path>``, a local path, or a ``file:`` URI.
+        model_uri: ``runs:/<run id>/<path>``, ``models:/<name>/<version>``, a path, or a URI.
         dfs_tmpdir: as for `save_model`.
         dst_path: an existing folder to copy the model into first.
         trusted: load it even where stages of it run code that is not Spark's.

@@ -39,7 +39,7 @@ def spark_udf(
 
     Args:
         spark: the session.
-        model_uri: ``runs:/<run id>/<path>``, a local path, or a ``file:`` URI.
+        model_uri: ``runs:/<run id>/<path>``, ``models:/<name>/<version>``, a path, or a URI.
         result_type: a type of Spark, such as ``"double"`` or ``"array<float>"``; by default what
             the signature says of the output, else ``"double"``.
         env_manager: ``"local"``, the environment of the workers, is what there is.

@@ -77,7 +77,7 @@ def load_model(
     """Load a model of TensorFlow: a Keras model, a module, or the function that was exported.
 
     Args:
-        model_uri: ``runs:/<run id>/<path>``, a local path, or a ``file:`` URI.
+        model_uri: ``runs:/<run id>/<path>``, ``models:/<name>/<version>``, a path, or a URI.
         dst_path: an existing folder to copy the model into first.
         saved_model_kwargs: further arguments for ``tf.saved_model.load``.
         keras_model_kwargs: further arguments for Keras's ``load_model``.
