@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 
 import lightgbm as lgb
@@ -11,25 +10,11 @@ import pytest
 
 import autolog
 from autolog.engine import guard
+from integration_tests.lightgbm.trainings import OLD, PARAMS, QUIET, datasets
 from integration_tests.sklearn.sklearn_runs import artifacts, only_run, runs
-from integration_tests.xgboost.boosted_data import TARGET, TRAIN, VALID, X, Y, curve
+from integration_tests.xgboost.boosted_data import TARGET, TRAIN, X, Y, curve
 
-PARAMS = {"objective": "binary", "metric": ["auc", "binary_logloss"], "seed": 3, "verbose": -1}
-QUIET = {"verbose": -1, "min_data_in_leaf": 5}
-# Old versions take early stopping, and where the results go, as arguments.
-OLD = "evals_result" in inspect.signature(lgb.train).parameters
-
-
-@pytest.fixture(autouse=True)
-def recording():
-    autolog.lightgbm.autolog()
-    yield
-    autolog.disable()
-
-
-def datasets(y=Y):
-    dtrain = lgb.Dataset(X[TRAIN], y[TRAIN])
-    return dtrain, lgb.Dataset(X[VALID], y[VALID], reference=dtrain)
+pytestmark = pytest.mark.usefixtures("recording")
 
 
 @pytest.mark.parametrize("error", [ValueError("at seven"), KeyboardInterrupt("by hand")])

@@ -9,6 +9,7 @@ import pytest
 import scipy.sparse
 
 import autolog
+from integration_tests.lightgbm.trainings import QUIET
 from integration_tests.sklearn.sklearn_runs import artifacts, only_run, runs
 from integration_tests.xgboost.boosted_data import (
     CLASSES,
@@ -19,15 +20,7 @@ from integration_tests.xgboost.boosted_data import (
     peak,
 )
 
-PARAMS = {"objective": "binary", "metric": ["auc", "binary_logloss"], "seed": 3, "verbose": -1}
-QUIET = {"verbose": -1, "min_data_in_leaf": 5}
-
-
-@pytest.fixture(autouse=True)
-def recording():
-    autolog.lightgbm.autolog()
-    yield
-    autolog.disable()
+pytestmark = pytest.mark.usefixtures("recording")
 
 
 class Rows(lgb.Sequence):

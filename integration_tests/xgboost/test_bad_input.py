@@ -11,20 +11,10 @@ import xgboost as xgb
 import autolog
 from autolog.engine import guard
 from integration_tests.sklearn.sklearn_runs import artifacts, only_run, runs
-from integration_tests.xgboost.boosted_data import TARGET, TRAIN, VALID, X, Y, curve
+from integration_tests.xgboost.boosted_data import TARGET, X, curve
+from integration_tests.xgboost.trainings import PARAMS, matrices
 
-PARAMS = {"objective": "binary:logistic", "eval_metric": ["auc", "logloss"], "seed": 3}
-
-
-@pytest.fixture(autouse=True)
-def recording():
-    autolog.xgboost.autolog()
-    yield
-    autolog.disable()
-
-
-def matrices():
-    return xgb.DMatrix(X[TRAIN], Y[TRAIN]), xgb.DMatrix(X[VALID], Y[VALID])
+pytestmark = pytest.mark.usefixtures("recording")
 
 
 @pytest.mark.parametrize("error", [ValueError("at seven"), KeyboardInterrupt("by hand")])

@@ -20,15 +20,9 @@ from integration_tests.xgboost.boosted_data import (
     Y,
     peak,
 )
+from integration_tests.xgboost.trainings import PARAMS
 
-PARAMS = {"objective": "binary:logistic", "eval_metric": ["auc", "logloss"], "seed": 3}
-
-
-@pytest.fixture(autouse=True)
-def recording():
-    autolog.xgboost.autolog()
-    yield
-    autolog.disable()
+pytestmark = pytest.mark.usefixtures("recording")
 
 
 def batches():

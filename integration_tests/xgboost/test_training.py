@@ -15,21 +15,11 @@ import autolog
 from core_client import client
 from integration_tests.sklearn.sklearn_runs import artifacts, only_run, runs
 from integration_tests.xgboost.boosted_data import CLASSES, TARGET, TRAIN, VALID, X, Y, curve
+from integration_tests.xgboost.trainings import PARAMS, matrices
 
+pytestmark = pytest.mark.usefixtures("recording")
 # Old versions of XGBoost call callbacks in any order.
 ORDERED = "set(" not in inspect.getsource(xgb.callback.CallbackContainer.__init__)
-PARAMS = {"objective": "binary:logistic", "eval_metric": ["auc", "logloss"], "seed": 3}
-
-
-@pytest.fixture(autouse=True)
-def recording():
-    autolog.xgboost.autolog()
-    yield
-    autolog.disable()
-
-
-def matrices():
-    return xgb.DMatrix(X[TRAIN], Y[TRAIN]), xgb.DMatrix(X[VALID], Y[VALID])
 
 
 def text_of(run, path):
