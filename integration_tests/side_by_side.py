@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.project import ROOT
 
 
@@ -61,6 +63,30 @@ def curves(client: Any, run: Any) -> dict[str, list[tuple[int, float]]]:
         ]
         for key in run.data.metrics
     }
+
+
+# MLflow writes them of texts too, and has a list of all types that any model needs.
+HOW_PICKLED = {"serialization_format", "skops_trusted_types"}
+
+
+def model_of(tracker: Any, run: Any) -> dict[str, Any]:
+    """The files of a run's model, what its flavors say of it, and its signature."""
+    folder = Path(tracker.artifacts.download_artifacts(f"runs:/{run.info.run_id}/model"))
+    told = yaml.safe_load((folder / "MLmodel").read_text())
+    return {
+        "files": [path.name for path in folder.iterdir()],
+        "flavors": told["flavors"],
+        "signature": told.get("signature"),
+    }
+
+
+def assert_no_less(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    """Our model has the files of theirs, what their flavors say, and the same signature if any."""
+    assert set(ours["files"]) >= set(theirs["files"]) - {"registered_model_meta"}
+    for name, told in theirs["flavors"].items():
+        for key in told.keys() - HOW_PICKLED:
+            assert ours["flavors"][name][key] == told[key], key
+    assert theirs["signature"] in (None, ours["signature"])
 
 
 def in_process(code: str, *arguments: object) -> str:

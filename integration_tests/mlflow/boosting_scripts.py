@@ -180,14 +180,14 @@ if __name__ == "__main__":  # mlflow, autolog or nothing, then the file for what
     import json
     import sys
 
-    from integration_tests.side_by_side import curves, runs_of, told
+    from integration_tests.side_by_side import curves, model_of, runs_of, told
 
     if sys.argv[1] == "nothing":
         record = {name: {"result": fingerprint(*script())} for name, script in SCRIPTS.items()}
     else:
         tracker = importlib.import_module(sys.argv[1])
         for library in (tracker.xgboost, tracker.lightgbm):
-            library.autolog(log_models="models" in sys.argv)
+            library.autolog()
         results = {}
         for name, script in SCRIPTS.items():
             tracker.set_experiment(name)
@@ -196,6 +196,7 @@ if __name__ == "__main__":  # mlflow, autolog or nothing, then the file for what
         for name in SCRIPTS:
             (run,) = runs_of(tracker, name)
             about = {"curves": curves(client, run), "result": results[name]}
+            about["model"] = model_of(tracker, run)
             record[name] = told(client, run) | about
     with open(sys.argv[2], "w") as file:
         json.dump(record, file)

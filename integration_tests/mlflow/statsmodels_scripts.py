@@ -123,14 +123,21 @@ if __name__ == "__main__":  # mlflow or autolog, then the file for what it recor
     import json
     import sys
 
-    from integration_tests.side_by_side import runs_of, told
+    from integration_tests.side_by_side import model_of, runs_of, told
 
     tracker = importlib.import_module(sys.argv[1])
-    tracker.statsmodels.autolog(log_models="models" in sys.argv)
+    tracker.statsmodels.autolog()
     for name, script in SCRIPTS.items():
         tracker.set_experiment(name)
         script()
     client = tracker.MlflowClient()
-    record = {name: [told(client, run) for run in runs_of(tracker, name)] for name in SCRIPTS}
+    record = {
+        name: [
+            told(client, run)
+            | ({"model": model_of(tracker, run)} if run.info.status == "FINISHED" else {})
+            for run in runs_of(tracker, name)
+        ]
+        for name in SCRIPTS
+    }
     with open(sys.argv[2], "w") as file:
         json.dump(record, file)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from integration_tests.mlflow.boosting_scripts import SCRIPTS
-from integration_tests.side_by_side import in_process, recorded
+from integration_tests.side_by_side import assert_no_less, in_process, recorded
 
 SCRIPT = Path(__file__).with_name("boosting_scripts.py")
 
@@ -31,6 +31,7 @@ def test_all_that_mlflow_records(records, script):
     assert set(ours["artifacts"]) >= set(theirs["artifacts"])
     for context in ("train", "eval"):
         assert ours["contexts"].count(context) >= theirs["contexts"].count(context)
+    assert_no_less(ours["model"], theirs["model"])
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

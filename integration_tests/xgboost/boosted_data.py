@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import pytest
 import sqlalchemy
 from matplotlib.figure import Figure
 
@@ -58,18 +59,20 @@ def at_work() -> Iterator[dict[str, set[str]]]:
     def asked(*_: Any) -> None:
         threads["database"].add(threading.current_thread().name)
 
-    save = Figure.savefig
+    def watched(method: Callable[..., None]) -> Callable[..., None]:
+        def drawn(self: Figure, *args: Any, **kwargs: Any) -> None:
+            threads["figures"].add(threading.current_thread().name)
+            method(self, *args, **kwargs)
 
-    def drawn(self: Figure, *args: Any, **kwargs: Any) -> None:
-        threads["figures"].add(threading.current_thread().name)
-        save(self, *args, **kwargs)
+        return drawn
 
     sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", asked)
-    Figure.savefig = drawn  # type: ignore[method-assign]
     try:
-        yield threads
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("__init__", "savefig"):
+                patch.setattr(Figure, name, watched(getattr(Figure, name)))
+            yield threads
     finally:
-        Figure.savefig = save  # type: ignore[method-assign]
         sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", asked)
 
 

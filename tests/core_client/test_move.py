@@ -7,14 +7,17 @@ import os
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from autolog.cli import main
+from core_client import destination
 from core_client import move as moving
+from core_client.artifacts import LocalArtifacts
 from core_client.client import Client
 from core_client.entities import Metric, Param, RunTag, ViewType
-from core_client.events import Inputs, Metrics
+from core_client.events import Event, Inputs, Metrics, Params, RunEnded, RunStarted, Tags
 from core_client.exceptions import MlflowException, StoreUnavailable
 from core_client.move import Moved, move
 from core_client.stores.file import FileStore
@@ -127,6 +130,42 @@ def test_what_the_second_store_has_otherwise_is_told(own_place: Path) -> None:
     assert "'width'" in reports[run.info.run_id].problem
     assert [report.problem for report in reports.values()].count("") == 3
     assert Client(URIS["database"]).get_run(run.info.run_id).data.metrics["loss"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("kind", "told_of"),
+    [(Params, "Not all of its params"), (Metrics, "'loss' does not have the same points"),
+     (Tags, "Not all of its tags"), (Inputs, "Its datasets"), (RunEnded, "Its status")],
+)  # fmt: skip
+def test_what_the_second_store_loses_in_silence_is_told(
+    own_place: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Event], told_of: str
+) -> None:
+    source = URIS["database"]
+    client = filled(source)
+    (run,) = client.search_runs(["0"])
+    client._destination.spool.append_events(Inputs(run.info.run_id, [dataset()]))
+    destination.close_all()
+    whole = FileStore.apply
+
+    def forgets(self: FileStore, batch: list[Event]) -> None:
+        kept = [one for one in batch if not isinstance(one, kind)]
+        if kind is Tags:
+            kept = [msgspec.structs.replace(one, tags={}) if isinstance(one, RunStarted) else one
+                    for one in kept]  # fmt: skip
+        whole(self, kept)
+
+    monkeypatch.setattr(FileStore, "apply", forgets)
+    reports = {one.run_id: one for one in move(source, "there")}
+    assert told_of in reports[run.info.run_id].problem
+
+
+def test_files_that_the_second_store_loses_in_silence_are_told(
+    own_place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(URIS["database"])
+    monkeypatch.setattr(LocalArtifacts, "add_all", lambda *_: None)
+    reports = list(move(URIS["database"], "there"))
+    assert all("these are not there, or not whole: b.json" in one.problem for one in reports)
 
 
 @pytest.mark.parametrize(("first", "second"), [("files", "database"), ("database", "files")])

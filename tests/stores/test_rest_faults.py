@@ -98,6 +98,7 @@ def test_everything_arrives_once(
     record()
     send()
     assert server.faults == []
+    assert len(server.runs) == 1, "the run was looked for before it was asked for once more"
     assert_complete(server)
     assert not list(home().rglob("*.refused"))
 
