@@ -100,9 +100,10 @@ class Fit:
         self.user_callbacks = callbacks.flat(self.given["callbacks"])
         self.curve: Any = None
         self.files = callbacks.Files(self.user_callbacks)
+        self.is_summarised = False
 
     def before(self, added: list[Any]) -> None:
-        """Params and datasets; the curve is written from now on.
+        """Params, summary and datasets; the curve is written from now on.
 
         Args:
             added: further callbacks of ours.
@@ -115,6 +116,7 @@ class Fit:
                 params["sample_weight"] = f"<{type(params['sample_weight']).__name__}>"
             self.run.log_params(readable(params))
             self.run.log_params(readable(callbacks.early_stopping_params(self.user_callbacks)))
+        self._summarise()
         if options.log_datasets:
             for dataset in data.of_fit(self.given, self.model, self.call.caller):
                 with self._part(f"dataset '{dataset.name}'"):
@@ -129,11 +131,7 @@ class Fit:
         self.curve.close()
         with self._part("files of callbacks"):
             self.files.log(self.run)
-        if self.model.built:
-            with self._part("summary"):
-                lines: list[str] = []
-                self.model.summary(print_fn=lambda line, **_: lines.append(line))
-                self.run.log_text("\n".join(lines), "model_summary.txt")
+        self._summarise()
 
     def after(self, history: Any) -> None:
         """What stopping early did, and the model."""
@@ -159,6 +157,15 @@ class Fit:
                 **self.manner.save,
             )
         self.run.register_model(options.registered_model_name)
+
+    def _summarise(self) -> None:
+        """Keep the summary of a model that is built: most are before the training begins."""
+        if self.model.built and not self.is_summarised:
+            self.is_summarised = True
+            with self._part("summary"):
+                lines: list[str] = []
+                self.model.summary(print_fn=lambda line, **_: lines.append(line))
+                self.run.log_text("\n".join(lines), "model_summary.txt")
 
     def _part(self, what: str) -> guarded:
         return guarded(f"{self.manner.flavor}: {what}", lambda: self.run.name, self.run.silent)

@@ -12,7 +12,7 @@ from core_client.exceptions import MlflowException
 from flavors import keras as flavor
 from flavors import pyfunc
 from integration_tests.keras.models import BACKEND, KERAS_2, X, Y, classifier, values
-from integration_tests.reading import artifacts, only_run
+from integration_tests.reading import artifacts, only_run, runs
 
 on_tensorflow = pytest.mark.skipif(BACKEND != "tensorflow", reason="needs TensorFlow")
 
@@ -207,6 +207,18 @@ def test_autologging_a_model_that_cannot_be_saved(faults):
     assert run.info.status == "FINISHED"
     assert values("loss") == history.history["loss"]
     assert "model" not in artifacts(run)
+
+
+def test_keywords_for_the_model_reach_keras_and_the_registry(faults, caplog):
+    autolog.keras.autolog(save_model_kwargs={"nonsense": 1}, registered_model_name="net")
+    classifier().fit(X, Y, verbose=0)
+    if BACKEND == "tensorflow":
+        autolog.keras.autolog(disable=True)
+        autolog.tensorflow.autolog(keras_model_kwargs={"nonsense": 1})
+        classifier().fit(X, Y, verbose=0)
+    autolog.disable()
+    faults.expect(*["nonsense"] * len(runs()))
+    assert "not registered as 'net'" in caplog.text
 
 
 @pytest.mark.skipif(KERAS_2 or BACKEND != "tensorflow", reason="exports by Keras 3")

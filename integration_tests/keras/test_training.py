@@ -58,6 +58,27 @@ def test_params_metrics_and_summary():
     assert "learning_rate" not in history.history
 
 
+def test_the_summary_is_there_when_the_training_begins():
+    seen = []
+
+    class Look(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            seen.append(artifacts(only_run()))
+
+    classifier().fit(X, Y, verbose=0, callbacks=[Look()])
+    assert seen == [{"model_summary.txt"}]
+
+
+def test_what_is_switched_off_is_left_out():
+    autolog.keras.autolog(log_models=False, log_datasets=False, log_every_epoch=False)
+    classifier().fit(X, Y, verbose=0, validation_split=0.5)
+    run = only_run()
+    assert datasets(run) == {}
+    assert artifacts(run) == {"model_summary.txt"}
+    names = {name.partition("_")[0] for name in run.data.metrics}
+    assert names == {"val", "validation", "learning"}
+
+
 def test_datasets_by_the_names_of_variables():
     features, targets, held_out = X, Y, (X[:7], Y[:7])
     classifier().fit(features, targets, verbose=0, validation_data=held_out)
@@ -477,7 +498,7 @@ def test_a_place_for_files_that_cannot_be_written(faults, own_place):
     run = only_run()
     assert run.info.status == "FINISHED"
     assert values("loss") == history.history["loss"]
-    faults.expect("artifact kept.weights.h5", "model_summary.txt")
+    faults.expect("model_summary.txt", "artifact kept.weights.h5")
 
 
 def test_an_interrupted_epoch_keeps_its_batches():
