@@ -59,10 +59,12 @@ def _read(values: Sequence[Any], marks: Mapping[Any, Any]) -> list[float]:
     numbers = [0.0] * len(values)
     alike: dict[tuple[Any, Any], list[int]] = {}
     for place, value in enumerate(values):
-        if isinstance(value, torch.Tensor):
-            alike.setdefault((value.device, value.dtype), []).append(place)
-        else:
+        if not isinstance(value, torch.Tensor):
             numbers[place] = float(value)
+        elif value.is_cpu:
+            numbers[place] = float(value.item())  # there is nothing to wait for
+        else:
+            alike.setdefault((value.device, value.dtype), []).append(place)
     for (device, _), places in alike.items():
         some = [values[place].detach().reshape(()) for place in places]
         for place, number in zip(places, _fetched(some, marks.get(device)), strict=True):
