@@ -67,7 +67,6 @@ def stream_begins(call: Call) -> Generator[None, Any, None]:
     reads.note(plans.sources(call.instance._df._jdf.queryExecution().analyzed()))
 
 
-@on("pyspark.sql.connect.client.core", "SparkConnectClient._execute")
 @on("pyspark.sql.connect.client.core", "SparkConnectClient._execute_and_fetch_as_iterator")
 def sent_to_a_server(call: Call) -> Generator[None, Any, None]:
     """Note what the plan reads that a Connect session sends to its server."""
