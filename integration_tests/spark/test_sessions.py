@@ -41,6 +41,7 @@ with autolog.start_run(run_name="second"):
     asked.clear()
     # Only the event tells, and the run ends before it has come.
     spark.catalog.createTable("two", folder + "/two", "orc").count()
+asked.clear()
 spark.read.orc(folder + "/two").count()  # and the process ends, the session unstopped
 """
 
