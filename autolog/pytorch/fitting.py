@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from autolog.engine.guard import guarded
 from autolog.pytorch import datasets, resume, values
+from autolog.pytorch.idle import Idle
 from autolog.pytorch.metrics import changed
 from autolog.pytorch.trainer import early_stopping, is_whole
-from autolog.pytorch.watcher import Idle, Watcher
+from autolog.pytorch.watcher import Watcher
 from autolog.sklearn.names import variable
 from autolog.sklearn.origins import ById
 from core_client.run import now

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial, wraps
-from multiprocessing.context import get_spawning_popen
 from typing import Any, TypeVar, cast
 
 import torch
@@ -16,6 +15,7 @@ from autolog.engine.recorder import Recorder
 from autolog.engine.session import Session, current
 from autolog.pytorch import datasets, summary
 from autolog.pytorch.forwards import Forwards
+from autolog.pytorch.idle import Idle, elsewhere
 from autolog.pytorch.metrics import Metrics
 from autolog.pytorch.resume import CHECKPOINTS, checkpoint_folder, log_params
 from autolog.pytorch.trainer import is_whole, params, stops
@@ -34,39 +34,6 @@ def unharmed(hook: H) -> H:
             report(f"pytorch: {hook.__name__}", error, lambda: self.run.name, self.run.silent)
 
     return cast("H", call)
-
-
-class Idle:
-    """A callback of Lightning, of either package, that does nothing and leaves no trace."""
-
-    state_key = "autolog"
-    _legacy_state_key = "autolog"
-    # Lightning passes over a hook that is None. These are those of every step, found at once.
-    on_train_batch_start: Any = None
-    on_train_batch_end: Any = None
-    on_before_zero_grad: Any = None
-    on_before_backward: Any = None
-    on_after_backward: Any = None
-    on_before_optimizer_step: Any = None
-
-    def state_dict(self) -> dict[str, Any]:
-        """Nothing of ours goes into a checkpoint."""
-        return {}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """There is none."""
-
-    def on_save_checkpoint(self, trainer: Any, module: Any, checkpoint: dict[str, Any]) -> None:
-        """Nothing of ours goes into a checkpoint."""
-
-    def on_load_checkpoint(self, trainer: Any, module: Any, checkpoint: dict[str, Any]) -> None:
-        """There is none."""
-
-    def __getattr__(self, name: str) -> Any:
-        """Nor have we use for the other hooks."""
-        if name.startswith("on_") or name in ("setup", "teardown"):
-            return None
-        raise AttributeError(name)
 
 
 class Watcher(Idle):
@@ -97,7 +64,7 @@ class Watcher(Idle):
         return [Early(self), *callbacks, self]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _elsewhere(Watcher, self.run, self.options, self.names, self.resumed)
+        return elsewhere(Watcher, self.run, self.options, self.names, self.resumed)
 
     @unharmed
     def on_train_start(self, trainer: Any, module: Any) -> None:
@@ -243,7 +210,7 @@ class Early(Idle):
         self.watcher, self.run = watcher, watcher.run
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _elsewhere(Early, self.watcher)
+        return elsewhere(Early, self.watcher)
 
     @unharmed
     def on_train_start(self, trainer: Any, module: Any) -> None:
@@ -268,13 +235,6 @@ class Early(Idle):
     def on_validation_start(self, trainer: Any, module: Any) -> None:
         """What comes now is of the validation."""
         self.watcher.before_validation()
-
-
-def _elsewhere(kind: type[Idle], *what: Any) -> tuple[Any, ...]:
-    """How a callback of ours pickles: it goes on in a process that the fit starts."""
-    if get_spawning_popen() is None:  # a trainer that is copied, or written to a file
-        return Idle, ()
-    return kind, what
 
 
 def _completed(trainer: Any) -> int:
