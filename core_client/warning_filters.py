@@ -14,10 +14,14 @@ import contextlib
 import importlib
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock, local
 from typing import Any
+
+# Each context has its own filters, as Python can be told from 3.14 on: none is in danger.
+APART = getattr(sys.flags, "context_aware_warnings", False)
 
 
 class _Sections(local):
@@ -55,19 +59,30 @@ _FILTER: Any = ("ignore", _muted, Warning, None, 0)
 @contextmanager
 def muted() -> Iterator[None]:
     """Mute the warnings of this thread, and numpy's floating-point errors."""
-    import warnings
-
     numpy = sys.modules.get("numpy")
+    with contextlib.ExitStack() as stack:
+        if numpy:
+            stack.enter_context(numpy.errstate(all="ignore"))
+        if APART:
+            stack.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore")
+        else:
+            stack.enter_context(_filtered())
+        yield
+
+
+@contextmanager
+def _filtered() -> Iterator[None]:
+    module: Any = warnings
     _muted.sections.depth += 1
     # Not `warnings.filterwarnings`: it would make Python forget which warnings were shown.
-    warnings.filters.insert(0, _FILTER)  # type: ignore[attr-defined]
+    module.filters.insert(0, _FILTER)
     try:
-        with numpy.errstate(all="ignore") if numpy else contextlib.nullcontext():
-            yield
+        yield
     finally:
         _muted.sections.depth -= 1
         with contextlib.suppress(ValueError):  # another thread has swapped the list
-            warnings.filters.remove(_FILTER)  # type: ignore[attr-defined]
+            module.filters.remove(_FILTER)
 
 
 _unchanged = _Sections()
@@ -82,6 +97,10 @@ def unchanged() -> Iterator[None]:
 
     In other threads it is what it always was.
     """
+    # All functions that change filters end there; without it their changes would stay.
+    if APART or not hasattr(warnings, "_add_filter"):
+        yield
+        return
     _unchanged.depth += 1
     _begin()
     try:
@@ -101,17 +120,12 @@ def import_first(*modules: str) -> None:
 
 def _begin() -> None:
     global _working, _originals
-    import warnings
-
     with _changing:
         _working += 1
-        # Where each context has its own filters, as Python 3.14 can be told, none is in danger.
-        own = getattr(sys.flags, "context_aware_warnings", False)
-        # All functions that change filters end there; without it their changes would stay.
-        add = getattr(warnings, "_add_filter", None)
-        if _working > 1 or own or add is None:
+        if _working > 1:
             return
         catch: Any = warnings.catch_warnings
+        add = warnings._add_filter  # type: ignore[attr-defined]
         enter, leave = catch.__enter__, catch.__exit__
 
         def __enter__(self: Any) -> Any:
@@ -130,13 +144,10 @@ def _begin() -> None:
 
 
 def _end() -> None:
-    global _working, _originals
-    import warnings
-
+    global _working
     with _changing:
         _working -= 1
-        if not _working and _originals:
+        if not _working:
             catch: Any = warnings.catch_warnings
             catch.__enter__, catch.__exit__, add = _originals
             warnings._add_filter = add  # type: ignore[attr-defined]
-            _originals = ()

@@ -24,11 +24,24 @@ if TYPE_CHECKING:
 
     F = TypeVar("F", bound=Callable[..., Any])
 
-# Held while patches change. No module of a framework may be imported under it: its import may
-# be waiting, in another thread, for this lock.
-lock: Any = RLock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lock._at_fork_reinit)
+_lock: Any = RLock()
+
+
+def changing() -> Any:
+    """The lock to hold while patches change.
+
+    No module of a framework may be imported under it: its import may be waiting, in another
+    thread, for this lock.
+    """
+    return _lock
+
+
+def _after_fork() -> None:
+    global _lock
+    _lock = RLock()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def unseen(function: F) -> F:
@@ -111,7 +124,7 @@ _actions: list[Callable[[], None]] = []
 
 def install(hooks: Iterable[Hook]) -> None:
     """Patch now what is loaded, and the rest when it comes."""
-    with lock:
+    with changing():
         for hook in hooks:
             hook.active = True
             for name in (hook.module, *hook.also):
@@ -128,7 +141,7 @@ def install(hooks: Iterable[Hook]) -> None:
 
 def remove(hooks: Iterable[Hook]) -> None:
     """Restore what was there. Where other code has wrapped our layer, it becomes inert."""
-    with lock:
+    with changing():
         for hook in hooks:
             hook.active = False
             for name in (hook.module, *hook.also):
@@ -146,7 +159,7 @@ def remove(hooks: Iterable[Hook]) -> None:
 
 def after_next_import(action: Callable[[], None]) -> None:
     """Do something as soon as any module has been loaded."""
-    with lock:
+    with changing():
         if action not in _actions:
             _actions.append(action)
         _listen()
@@ -154,7 +167,7 @@ def after_next_import(action: Callable[[], None]) -> None:
 
 def not_after_next_import(action: Callable[[], None]) -> None:
     """Take back what `after_next_import` was told, if it has not happened yet."""
-    with lock:
+    with changing():
         if action in _actions:
             _actions.remove(action)
 
@@ -179,7 +192,7 @@ def _loaded(name: str) -> None:
     """The module's code has run: patch what waits for it."""
     if name not in _waiting:
         return
-    with guard.guarded(f"patching {name}"), lock:
+    with guard.guarded(f"patching {name}"), changing():
         module = sys.modules.get(name)
         for hook in tuple(_waiting.get(name, ())):
             if module is not None:

@@ -209,7 +209,7 @@ def while_on(module: str) -> Callable[[F], F]:
 
 
 def _declare(new: Declared) -> None:
-    with hook.lock:
+    with hook.changing():
         # The framework's file may be loaded again: its new handlers replace the old ones.
         old = [one for one in _declared if one.declared_as == new.declared_as]
         hook.remove(old)
@@ -235,7 +235,7 @@ def configure(name: str, values: dict[str, Any]) -> None:
         home = f"autolog.{name}"
     values = dict(values)
     _check(values)
-    with hook.lock:
+    with hook.changing():
         framework = frameworks.setdefault(name, Framework(name, home))
         if _by_global.get():
             framework.shared = values
@@ -274,7 +274,7 @@ def disable_all() -> None:
     global _global
     _global = None
     hook.not_after_next_import(_share_with_third_parties)
-    with hook.lock:
+    with hook.changing():
         for framework in frameworks.values():
             framework.own = framework.shared = None
             framework.apply()
@@ -344,7 +344,7 @@ def _share(name: str, home: str) -> None:
     if name in _left_out:
         framework = frameworks.get(name)
         if framework is not None:
-            with hook.lock:
+            with hook.changing():
                 framework.shared = None
                 framework.apply()
         return

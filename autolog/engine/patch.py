@@ -21,7 +21,7 @@ from typing import Any
 import wrapt
 
 from autolog.engine import guard
-from autolog.engine.hook import Hook, lock
+from autolog.engine.hook import Hook, changing
 
 # Layers between the attribute and ours that we look through, at most.
 DEPTH = 50
@@ -296,7 +296,7 @@ def _notice_subclasses(base: type, there: Any, hooks: list[Hook]) -> Callable[..
             there.__get__(None, cls)(**kwargs)
         for hook in tuple(hooks):
             if hook.active:
-                with guard.guarded(f"patching {hook.module}.{hook.path}"), lock:
+                with guard.guarded(f"patching {hook.module}.{hook.path}"), changing():
                     _wrap_method(hook, cls, hook.path.rpartition(".")[2])
 
     return __init_subclass__

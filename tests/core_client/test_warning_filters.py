@@ -69,6 +69,19 @@ def test_where_filters_can_only_be_swapped_whole_they_are(monkeypatch: pytest.Mo
     assert (catch.__enter__, catch.__exit__) == before
 
 
+def test_filters_that_each_context_has_for_itself_are_only_swapped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As `-X context_aware_warnings` of Python 3.14 has them."""
+    monkeypatch.setattr(warning_filters, "APART", True)
+    catch = warnings.catch_warnings
+    before = catch.__enter__, list(warnings.filters)
+    with catch(record=True) as caught, warning_filters.unchanged(), warning_filters.muted():
+        assert catch.__enter__ is before[0]
+        say("ours")
+    assert (catch.__enter__, caught, warnings.filters) == (before[0], [], before[1])
+
+
 def test_our_warnings_are_muted_and_those_of_other_threads_are_heard() -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
