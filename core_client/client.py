@@ -9,6 +9,7 @@ from typing import Any
 from core_client import settings
 from core_client.artifacts import Artifacts
 from core_client.checks import check_experiment_name, check_key, check_status, tag_value
+from core_client.clock import now
 from core_client.destination import START_WAIT, destination
 from core_client.entities import (
     DatasetInput,
@@ -36,7 +37,7 @@ from core_client.events import (
     RunRestored,
 )
 from core_client.exceptions import MlflowException, invalid, missing
-from core_client.run import PARENT, ActiveRun, now
+from core_client.run import PARENT, ActiveRun
 
 MOST_WRITERS = 1000  # runs whose params are kept in memory for the checks
 
@@ -47,7 +48,7 @@ class Client:
     Args:
         tracking_uri: such as ``sqlite:///mlflow.db``; by default what `set_tracking_uri` or
             ``MLFLOW_TRACKING_URI`` says.
-        registry_uri: accepted for MLflow's sake; models are not registered yet.
+        registry_uri: accepted for MLflow's sake; the names of models are the store's own.
     """
 
     def __init__(

@@ -7,13 +7,13 @@ import contextlib
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from core_client import background
 from core_client.artifacts import Artifacts, LocalArtifacts, is_local, open_artifacts
 from core_client.artifacts.staging import LOCK
+from core_client.clock import now
 from core_client.drain import Account, Drain
 from core_client.entities import Experiment, LifecycleStage, LoggedModel, Run, RunInfo
 from core_client.events import ExperimentCreated, ModelLogged
@@ -193,7 +193,7 @@ class Destination:
                 return known
         found = self.current().get_experiment_by_name(name)
         if found is None:
-            self.spool.append_events(ExperimentCreated(name, "", {}, time.time_ns() // 1_000_000))
+            self.spool.append_events(ExperimentCreated(name, "", {}, now()))
             found = self.current().get_experiment_by_name(name)
         if found is None:
             raise missing(f"The store did not take the experiment '{name}'; see its warning.")

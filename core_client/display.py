@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import html
 import math
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from core_client import curve, destination, readable, settings
+from core_client import curve, destination, readable, settings, threads
 from core_client.artifacts import open_artifacts
 from core_client.curve import Curve
 from core_client.entities import Experiment, FileInfo, Run, RunStatus
@@ -149,9 +148,9 @@ def _in_time(read: Callable[[], T]) -> T | None:
         with contextlib.suppress(Exception):
             found.append(read())
 
-    reader = threading.Thread(target=work, name="autolog-display", daemon=True)
-    reader.start()
-    reader.join(PATIENCE)
+    reader = threads.start("autolog-display", work)
+    if reader is not None:
+        reader.join(PATIENCE)
     return found[0] if found else None
 
 

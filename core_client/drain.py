@@ -177,11 +177,17 @@ class Drain:
             rest = max(REST, spent * WORK_SHARE, pause)
 
     def _work_here(self, timeout: float | None) -> None:
-        """Do what the thread would; what the store has begun to take by then it takes."""
+        """Do the thread's work until all who wait are answered. After so many seconds nothing more
+        is handed to the store; what it has begun to take, it takes."""
         self._deadline = math.inf if timeout is None else time.monotonic() + timeout
-        while self._goes_on(until_answered=True):
-            pass
-        self._deadline = math.inf
+        try:
+            while self._goes_on(until_answered=True):
+                pass
+        finally:
+            with self._changed:
+                self._deadline = math.inf
+                if self._thread is threading.current_thread():  # it was interrupted
+                    self._thread = None
 
     def _goes_on(self, until_answered: bool = False) -> bool:
         """One round. False if it was the last: all is closed, or else answered."""

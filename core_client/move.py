@@ -10,12 +10,12 @@ import contextlib
 import fcntl
 import itertools
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from core_client import stores
 from core_client.artifacts import Artifacts, LocalArtifacts, open_artifacts
+from core_client.clock import now
 from core_client.destination import destination
 from core_client.entities import Experiment, LifecycleStage, Metric, Run, RunStatus, ViewType
 from core_client.events import (
@@ -141,13 +141,13 @@ class _Move:
                 yield self.one(run, experiment.name, place)
             if experiment.lifecycle_stage == LifecycleStage.DELETED:
                 # No news if it is so already.
-                self.target.apply([ExperimentDeleted(place.experiment_id, _now())])
+                self.target.apply([ExperimentDeleted(place.experiment_id, now())])
 
     def place(self, experiment: Experiment) -> Experiment:
         """The experiment of that name in the second store, with all tags."""
         there = self.target.get_experiment_by_name(experiment.name)
         if there is None:
-            made = experiment.creation_time or _now()
+            made = experiment.creation_time or now()
             self.target.apply([ExperimentCreated(experiment.name, "", experiment.tags, made)])
             there = self.target.get_experiment_by_name(experiment.name)
         if there is None:
@@ -155,7 +155,7 @@ class _Move:
         if not experiment.tags.items() <= there.tags.items():
             number = there.experiment_id
             self.target.apply(
-                [ExperimentRestored(number, _now()), ExperimentTagged(number, experiment.tags)]
+                [ExperimentRestored(number, now()), ExperimentTagged(number, experiment.tags)]
             )
         return there
 
@@ -194,7 +194,7 @@ class _Move:
             problems += self.models.copy(run, copy)
             problems += self.models.lacking(run, copy)
         if run.info.lifecycle_stage == LifecycleStage.DELETED:
-            self.target.apply([RunDeleted(run.info.run_id, _now())])
+            self.target.apply([RunDeleted(run.info.run_id, now())])
         if not problems:
             problems = self.differences(run)
         copy = self.copy(run)
@@ -213,7 +213,7 @@ class _Move:
         """All that happened to a run, in pieces that fit into memory."""
         info, data, run_id = run.info, run.data, run.info.run_id
         begin: list[Event] = [
-            ExperimentRestored(place.experiment_id, _now()),  # a deleted one takes nothing
+            ExperimentRestored(place.experiment_id, now()),  # a deleted one takes nothing
             RunStarted(
                 run_id, place.experiment_id, "", info.run_name, info.user_id, info.start_time, "",
                 data.tags,
@@ -351,7 +351,3 @@ def _sizes(artifacts: Artifacts, folder: str = "") -> dict[str, int | None]:
         else:
             found[entry.path] = entry.file_size
     return found
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000

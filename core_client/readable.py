@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 
+from core_client.clock import now
+
 
 def printable(text: object, most: int | None = None) -> str:
     """The text on one line, without characters that a terminal or a page would act upon.
@@ -40,7 +42,7 @@ def technical(key: str) -> bool:
 
 def duration(start: int, end: int | None) -> str:
     """The time between two instants in ms; until now if there is no second one."""
-    ms = max(0, (time.time_ns() // 1_000_000 if end is None else end) - start)
+    ms = max(0, (now() if end is None else end) - start)
     if ms < 1000:
         return f"{ms} ms"
     if ms < 59_950:

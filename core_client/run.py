@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -21,6 +20,7 @@ from core_client.checks import (
     tag_value,
     whole_number,
 )
+from core_client.clock import now
 from core_client.destination import CALL_WAIT, Destination, destination
 from core_client.entities import (
     DatasetInput,
@@ -53,11 +53,6 @@ from core_client.run_models import RunModels
 
 ROOM_WAIT = 5.0  # seconds that the end of a user's own run waits for room on a full disk
 PARENT = "mlflow.parentRunId"
-
-
-def now() -> int:
-    """The time in ms since 1970."""
-    return time.time_ns() // 1_000_000
 
 
 class ActiveRun(RunFiles, RunModels):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import uuid
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from core_client import content
 from core_client.checks import check_key, whole_number
+from core_client.clock import now
 from core_client.exceptions import invalid
 
 if TYPE_CHECKING:
@@ -83,11 +83,10 @@ class RunFiles:
         if artifact_file:
             suffix = PurePosixPath(artifact_file).suffix or ".png"
             return self.log_bytes(content.of_image(image, suffix), artifact_file)
-        name = (
-            f"images/{check_key(key, 'image').replace('/', '~')}"
-            f"+step+{whole_number(step or 0, 'step')}"
-            f"+timestamp+{whole_number(timestamp or time.time_ns() // 1_000_000, 'timestamp')}+{uuid.uuid4()}"
-        )
+        place = whole_number(step or 0, "step")
+        time = whole_number(timestamp or now(), "timestamp")
+        series = check_key(key, "image").replace("/", "~")
+        name = f"images/{series}+step+{place}+timestamp+{time}+{uuid.uuid4()}"
         self.log_bytes(content.of_image(image, ".png"), f"{name}.png")
         self.log_bytes(content.of_image(image, ".webp", PREVIEW), f"{name}+compressed.webp")
         self.set_tag(IMAGES, True)

@@ -13,6 +13,7 @@ from core_client import source
 from core_client.artifacts import Artifacts, LocalArtifacts
 from core_client.artifacts.models import note_id
 from core_client.checks import check_key, param_value, tag_value
+from core_client.clock import now
 from core_client.entities import MODEL_PATH, RunInfo, RunStatus
 from core_client.events import ModelLogged, ModelReady, ModelRegistered, encode
 from core_client.paths import safe_relative
@@ -101,8 +102,6 @@ class RunModels:
         Raises:
             MlflowException: there is no such model.
         """
-        from core_client.run import now
-
         path = safe_relative(path)
         name = _REFUSED.sub("-", path)
         notes = {key: text for key, text in self.tags.items() if key.startswith(source.PREFIXES)}

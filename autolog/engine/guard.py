@@ -6,17 +6,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
-    from typing import NamedTuple, ParamSpec, TypeVar
+    from typing import ParamSpec, TypeVar
 
     P = ParamSpec("P")
     R = TypeVar("R")
-
-    class Fault(NamedTuple):
-        """One fault: where it was caught, and the error."""
-
-        place: str
-        error: Exception
-
 
 # A list while tests run: faults go there, and nothing is said to the user.
 collected: list[tuple[str, Exception]] | None = None

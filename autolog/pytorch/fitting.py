@@ -15,7 +15,7 @@ from autolog.pytorch.trainer import early_stopping, is_whole
 from autolog.pytorch.watcher import Watcher
 from autolog.sklearn.names import variable
 from autolog.sklearn.origins import ById
-from core_client.run import now
+from core_client.clock import now
 
 if TYPE_CHECKING:
     from autolog.engine.call import Call

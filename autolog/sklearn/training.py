@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext, suppress
-from time import sleep, time_ns
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from autolog.engine.guard import guarded
@@ -13,6 +13,7 @@ from autolog.sklearn.names import variable
 from autolog.sklearn.outcome import Outcome, Scores, own_score
 from autolog.sklearn.randomness import no_random_draws
 from core_client import warning_filters
+from core_client.clock import now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +62,7 @@ class Training:
         self.random = params.draws_at_random(self.estimator, self._all_params())
         self.inputs: list[Any] = []
         self.later: list[tuple[Any, ...]] = []  # tasks for the background
-        self.started = time_ns() // 1_000_000
+        self.started = now()
         if run is None:
             origins.forget(self.estimator)
 
@@ -95,7 +96,7 @@ class Training:
         """
         from sklearn.base import clone
 
-        ended = time_ns() // 1_000_000
+        ended = now()
         self.run.later(sleep, HEAD_START)
         outcome = None
         with warning_filters.muted():

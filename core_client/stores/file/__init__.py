@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import heapq
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from core_client.clock import now
 from core_client.entities import Experiment, Metric, PagedList, Run, T, ViewType
 from core_client.events import Event
 from core_client.exceptions import StoreUnavailable, missing
@@ -46,7 +46,7 @@ class FileStore(Store):
         self._layout = Layout(root)
         self._files = PointFiles()
         try:
-            create_default(self._layout, time.time_ns() // 1_000_000)
+            create_default(self._layout, now())
         except OSError as error:
             raise self._unusable(error) from error
 
