@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,9 @@ FOLLOWS_PROBABILITIES = frozenset(
         "MultinomialNB", "BernoulliNB", "ComplementNB", "CategoricalNB", "MLPClassifier",
     }
 )  # fmt: skip
+
+# Those of which both methods ask for nothing of the data but `decision_function`.
+FOLLOWS_DECISION = frozenset({"LogisticRegression", "LogisticRegressionCV"})
 
 MOST_CLASSES_DRAWN = 200
 
@@ -48,14 +52,23 @@ class Outcome:
         self.classifier = classifier
         self.name = type(estimator).__name__
         self.classes: Any = np.asarray(getattr(estimator, "classes_", ())) if classifier else None
-        self.probabilities: Any = None
         self.decision: Any = None
-        if classifier and hasattr(estimator, "predict_proba"):
-            self.probabilities = estimator.predict_proba(X)
+        self._probabilities: Callable[[], Any] = lambda: None
+        if _is_one_of(FOLLOWS_DECISION, estimator):
+            self.decision = estimator.decision_function(X)
+            self._probabilities = _probabilities_of(estimator, self.decision)
+        elif classifier and hasattr(estimator, "predict_proba"):
+            found = estimator.predict_proba(X)
+            self._probabilities = lambda: found
         elif self._two_classes() and hasattr(estimator, "decision_function"):
             self.decision = estimator.decision_function(X)
         self.codes: Any = self._most_probable(estimator)
         self._predicted: Any = estimator.predict(X) if self.codes is None else None
+
+    @cached_property
+    def probabilities(self) -> Any:
+        """One column for each class, worked out when they are needed; None without."""
+        return self._probabilities()
 
     @property
     def predicted(self) -> Any:
@@ -76,8 +89,10 @@ class Outcome:
 
     def _most_probable(self, estimator: Any) -> Any:
         """Positions of the predicted classes, if the probabilities tell them without doubt."""
-        kind = type(_predictor(estimator))
-        if kind.__name__ not in FOLLOWS_PROBABILITIES or not kind.__module__.startswith("sklearn."):
+        if _is_one_of(FOLLOWS_DECISION, estimator):
+            d = self.decision
+            return (d > 0).astype(np.intp) if d.ndim == 1 else d.argmax(axis=1)
+        if not _is_one_of(FOLLOWS_PROBABILITIES, _predictor(estimator)):
             return None
         p = self.probabilities
         if not isinstance(p, np.ndarray) or p.ndim != 2 or p.shape[1:] != self.classes.shape:
@@ -228,6 +243,19 @@ class Scores:
         """Draw the figures and keep them."""
         for name, draw in self.figures().items():
             run.log_figure(draw, f"training_{name}")
+
+
+def _is_one_of(names: frozenset[str], estimator: Any) -> bool:
+    """Whether it is of one of these classes of scikit-learn, and not of a subclass."""
+    kind = type(estimator)
+    return kind.__name__ in names and kind.__module__.startswith("sklearn.")
+
+
+def _probabilities_of(estimator: Any, decision: Any) -> Callable[[], Any]:
+    """What its `predict_proba` makes of that decision, though it may be fitted anew meanwhile."""
+    stand_in = copy(estimator)
+    stand_in.decision_function = lambda X: np.array(decision)
+    return lambda: stand_in.predict_proba(np.empty((0, 0)))
 
 
 def own_score(estimator: Any) -> str | None:

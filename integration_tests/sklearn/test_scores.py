@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn import metrics
+from sklearn import linear_model, metrics
+from sklearn.datasets import load_breast_cancer, load_iris
 
 from autolog.sklearn import classification, regression
+from autolog.sklearn.outcome import Outcome
 
 
 def close(ours, theirs):
@@ -91,6 +93,25 @@ def test_undefined_scores_are_left_out():
     assert classification.log_loss(one_class, np.full((4, 2), 0.5), None) is None
     assert classification.roc(classification.curve(one_class == 1, np.ones(4), None)) is None
     assert classification.area_of_pairs(one_class, np.full((4, 3), 1 / 3)) is None
+
+
+@pytest.mark.parametrize("load", [load_breast_cancer, load_iris])
+@pytest.mark.parametrize(
+    "model",
+    [
+        linear_model.LogisticRegression(solver="newton-cholesky"),
+        linear_model.LogisticRegression(max_iter=5),
+        linear_model.LogisticRegressionCV(Cs=2, cv=2, max_iter=5),
+    ],
+)
+@pytest.mark.filterwarnings("ignore")  # few iterations, and what new versions will change
+def test_probabilities_that_follow_a_decision_are_the_models_own(load, model):
+    X, y = load(return_X_y=True)
+    expected, predicted = model.fit(X, y).predict_proba(X), model.predict(X)
+    outcome = Outcome(model, X, classifier=True)
+    model.fit(-X, y)  # before the background comes to it
+    np.testing.assert_array_equal(outcome.probabilities, expected)
+    np.testing.assert_array_equal(outcome.predicted, predicted)
 
 
 @pytest.mark.parametrize("labels", [["b", "a", "c", "a"], [3, -1, 7, 3], [True, False, True, True]])
