@@ -87,11 +87,11 @@ def _read(words: list[str]) -> Iterator[int]:
             level.table, level.listing = False, True
             if words[place + 1 : place + 2] != ["("]:  # else it is range(10), or VALUES (1)
                 yield place
-        elif word == "SELECT":
+        elif word in ("SELECT", "WITH"):
             level.table, level.listing, level.selects = False, False, True
         elif word == "FROM":
-            first = before in ("", "(", ")")
-            level.table = level.listing = (level.selects or first) and before != "DISTINCT"
+            selects = level.selects or before in ("", "(")
+            level.table = level.listing = selects and before != "DISTINCT"
         elif (
             word == "JOIN"
             or (word == "TABLE" and before in ("", "("))

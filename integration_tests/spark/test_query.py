@@ -18,6 +18,7 @@ from autolog.spark.query import tables
         ("SELECT * FROM (SELECT a, b FROM c) d, (e LEFT JOIN f USING (g, h)) i, j", "c e f j"),
         ("SELECT count(*), sum(a) FROM `my table` UNION ALL SELECT 1, b FROM c", "my table|c"),
         ("WITH a AS (SELECT * FROM b), c (x, y) AS (SELECT 1, 2) SELECT * FROM a, C, d", "b d"),
+        ("WITH a AS (SELECT * FROM b) FROM a, c", "b c"),
         ("INSERT INTO a SELECT * FROM b", "b"),
         ("CREATE TABLE a USING parquet AS SELECT * FROM b", "b"),
         ("MERGE INTO a USING b ON a.i = b.i WHEN MATCHED THEN DELETE", "b"),
@@ -33,6 +34,7 @@ from autolog.spark.query import tables
         ),
         ("SELECT 'it''s from b', \"from c\" FROM a -- from d\n/* join e */", "a"),
         ("SELECT * FROM range(10), VALUES (1) AS v, a", "a"),
+        ("SELECT trim(lower(b) FROM c), d FROM a", "a"),
         ("SHOW TABLES FROM a", ""),
         # what is no query at all
         ("", ""),
