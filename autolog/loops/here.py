@@ -62,11 +62,9 @@ class Here:
 
     def wants_loss(self) -> bool:
         """Whether what `backward` is called on has to be kept."""
-        return (
-            self.listens()
-            and len(self.losses) < MOST_LOSSES
-            and not _is_called_by_framework(self.library)
-        )
+        if not self.wanted and not self.listens():
+            return False
+        return len(self.losses) < MOST_LOSSES and not _is_called_by_framework(self.library)
 
     def samples(self, losses: list[Any]) -> int:
         """How many samples the losses of one step are of, 0 if that is not known."""
@@ -96,7 +94,10 @@ class Here:
                 if self.extra:
                     self.extra = {}
             part.count += 1
-            self.wanted = part.count == part.due or part.training.wants_next()
+            training = part.training
+            self.wanted = part.count == part.due or (
+                len(training.parts) > 1 and training.wants_next()
+            )
         if self.losses:
             self.forget()
 

@@ -40,7 +40,7 @@ class Here(here.Here):
 
     def after_backward(self, tensors: Any, weights: Any) -> None:
         """Gradients were computed: keep what they are the gradients of."""
-        if _inside() != -1 or not self.wants_loss():
+        if not self.wants_loss() or _inside() != -1:
             return
         if isinstance(tensors, torch.Tensor):
             if tensors.is_cuda and torch.cuda.is_current_stream_capturing():

@@ -41,7 +41,11 @@ _told = _after_step
 @while_on("torch.optim.optimizer")
 def steps(module: Any) -> Generator[None, None, None]:
     """Be told of each optimizer's steps."""
-    handle = module.register_optimizer_step_post_hook(lambda *step: _told(*step))
+
+    def told(optimizer: Any, args: Any, kwargs: Any) -> None:
+        _told(optimizer, args, kwargs)
+
+    handle = module.register_optimizer_step_post_hook(told)
     yield
     handle.remove()
 
