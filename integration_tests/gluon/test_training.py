@@ -89,6 +89,30 @@ def test_a_training_with_validation():
     assert [(one.dtype, one.shape) for one in signature.outputs.inputs] == [("float32", (-1, 2))]
 
 
+def test_losses_or_the_users_own_metrics_of_training_and_validation():
+    """Gluon computes losses as metrics where the user asks for no metrics of their own."""
+    own = mx.metric.CustomMetric(lambda labels, _: float(labels.sum()), name="positives")
+    for metrics in (None, [own]):
+        net = network()
+        est = Estimator(net, gluon.loss.SoftmaxCrossEntropyLoss(), metrics)
+        est.logger.setLevel(40)
+        est.fit(loader(), loader(), epochs=2)
+    first, second = runs()
+    for when in ("training", "validation"):
+        assert len(history(first, f"{when} softmaxcrossentropyloss")) == 2
+        assert len(history(second, f"{when} positives")) == 2
+    assert history(second, "training positives")[0] == (0, float(Y.sum()) / 3)
+
+
+def test_the_users_event_handlers_are_kept():
+    seen, stop = Seen(), StoppingHandler(max_epoch=2)
+    handlers = [seen, stop]
+    estimator(network()).fit(loader(), epochs=2, event_handlers=handlers)
+    assert [one for one in handlers if one in (seen, stop)] == [seen, stop]
+    assert len(seen.epochs) == 2
+    assert len(seen.batches) == 2 * ROWS / BATCH
+
+
 @pytest.mark.parametrize("hybridized", [True, False])
 def test_the_training_is_the_same(hybridized):
     def train():
