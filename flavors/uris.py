@@ -6,12 +6,9 @@ import os
 import re
 import shutil
 from pathlib import Path
-from urllib.parse import unquote
 
-from core_client import settings
-from core_client.artifacts import open_artifact
 from core_client.exceptions import invalid, missing
-from core_client.paths import safe_relative
+from core_client.uris import locate
 
 
 def local_path(
@@ -21,14 +18,22 @@ def local_path(
 
     Args:
         model_uri: ``runs:/<run id>/<path>``, ``models:/<name>/<version>``,
-            ``models:/<name>@<alias>``, a local path, or a URI such as ``s3://bucket/path``.
+            ``models:/<name>@<alias>``, ``models:/<model id>``, a local path, or a URI such as
+            ``s3://bucket/path``.
         dst_path: an existing folder to copy the model into.
 
     Raises:
         MlflowException: the URI is of another kind, leads out of the run's artifacts, or there
             is nothing.
     """
-    found = _resolve(os.fspath(model_uri))
+    uri = os.fspath(model_uri)
+    if re.fullmatch(r"runs:/*[^/]*/*", uri):
+        raise invalid(f"'{uri}' is no model URI: 'runs:/<run id>/<path>' is expected.")
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", uri):
+        artifacts, path = locate(re.split(r"[?#]", uri)[0])
+        found = artifacts.local(path)
+    else:  # a path, perhaps a link
+        found = Path(uri)
     if not found.exists():
         raise missing(f"Nothing at '{model_uri}': '{found}' does not exist.")
     if dst_path is None:
@@ -39,47 +44,3 @@ def local_path(
     # Links are copied as links: what they point at is not the model's.
     shutil.copytree(found, target, symlinks=True, dirs_exist_ok=True)
     return target
-
-
-def _resolve(uri: str) -> Path:
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):", uri)
-    if scheme is None:
-        return Path(uri)
-    kind = scheme[1].lower()
-    if kind == "runs":
-        return _in_run(uri)
-    if kind == "models":
-        uri = _registered(uri)
-        if uri.startswith("models:"):  # MLflow 3 names a version's logged model
-            uri = _registered(uri)
-    artifacts, name = open_artifact(uri, settings.tracking_uri())
-    return artifacts.local(name)
-
-
-def _registered(uri: str) -> str:
-    """The artifact URI that a model's name stands for."""
-    from core_client.destination import destination
-
-    where = destination(settings.tracking_uri())
-    store = where.current()
-    where.outbox.flush()  # the version's files may be on their way
-    if parts := re.fullmatch(r"models:/+(m-[^/@?#]+)", uri):
-        return store.get_logged_model(parts[1]).artifact_location
-    parts = re.fullmatch(r"models:/+([^/@]+)(?:/([^/@]+)|(@[^/@]+))", uri)
-    if parts is None:
-        raise invalid(
-            f"'{uri}' is no model URI: 'models:/<name>/<version>', 'models:/<name>@<alias>' or "
-            "'models:/<model id>' is expected."
-        )
-    return store.model_source(unquote(parts[1]), parts[2] or parts[3])
-
-
-def _in_run(uri: str) -> Path:
-    parts = re.fullmatch(r"runs:/+([^/]+)/(.+)", re.split(r"[?#]", uri)[0])
-    if parts is None:
-        raise invalid(f"'{uri}' is no model URI: 'runs:/<run id>/<path>' is expected.")
-    # Refused before the store is asked: a bad path is bad in every run.
-    run_id, relative = parts[1], safe_relative(parts[2])
-    from core_client.client import Client
-
-    return Client().artifacts(run_id).local(relative)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
-from core_client import settings
-from core_client.artifacts import Artifacts, open_artifact
+from core_client.artifacts import Artifacts
 from core_client.client import Client
 from core_client.entities import FileInfo
 from core_client.exceptions import invalid
+from core_client.uris import locate
 
 
 def list_artifacts(
@@ -22,7 +21,8 @@ def list_artifacts(
     """What lies directly in a folder.
 
     Args:
-        artifact_uri: ``runs:/<run id>/<path>``, a path, or a URI such as ``s3://bucket/path``; or else
+        artifact_uri: ``runs:/<run id>/<path>``, ``models:/<name>/<version>`` and the like, a
+            path, or a URI such as ``s3://bucket/path``; or else
         run_id: a run, and
         artifact_path: a folder below its artifacts, all of them by default.
         tracking_uri: where the run is, if not in the store in use.
@@ -89,9 +89,6 @@ def _place(
     if artifact_uri is not None:
         if path is not None:
             raise invalid("artifact_path goes with run_id; artifact_uri holds its own path.")
-        in_run = re.fullmatch(r"runs:/+([^/]+)/*(.*)", artifact_uri)
-        if in_run is None:
-            return open_artifact(artifact_uri, tracking_uri or settings.tracking_uri())
-        run_id, path = in_run[1], in_run[2]
+        return locate(artifact_uri, tracking_uri)
     assert run_id is not None
     return Client(tracking_uri).artifacts(run_id), path or ""

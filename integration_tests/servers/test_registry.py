@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import urllib.request
 
@@ -59,6 +60,10 @@ def test_versions_aliases_and_the_latest(server: MlflowServer) -> None:
     assert [c_of(f"models:/tree of life/{which}") for which in (1, 2, "latest")] == [1, 2, 2]
     post(server, "registered-models/alias", name="tree of life", alias="best", version="1")
     assert c_of("models:/tree of life@best") == 1
+    folder = fluent.download_artifacts("models:/tree of life@best")
+    listed = fluent.list_artifacts("models:/tree of life/1")
+    assert sorted(os.listdir(folder)) == sorted(os.path.basename(one.path) for one in listed)
+    assert "MLmodel" in os.listdir(folder)
     for lacking in ("models:/tree of life/3", "models:/tree of life@worst", "models:/oak/latest"):
         with pytest.raises(MlflowException) as caught:
             c_of(lacking)
