@@ -33,6 +33,7 @@ OF_KERAS = ("epoch_", "batch_", "evaluation_")  # its callback's; they are metri
 
 _guard = guarded("tensorflow: scalars of summaries")
 _lock = threading.RLock()
+_reading = threading.Lock()  # held while the files are read
 _journals: list[Journal] = []
 _looking = False  # whether a thread looks into the files now and then
 _owners: weakref.WeakKeyDictionary[ActiveRun, dict[str, str]] = weakref.WeakKeyDictionary()
@@ -98,10 +99,12 @@ class Journal:
     def tell(self, points: Iterable[Point]) -> None:
         """Record what is about to be written."""
         run = self.run
-        if run is None:
+        if run is None or silent_process():
             return
         for point in points:
             if not point.tag.startswith(self.left_out):
+                if point.tag not in _owners.get(run, {}):
+                    collect()  # in case a graph has used the name before, in another folder
                 key = point.tag, point.step
                 with _lock:
                     self._told[key] = self._told.get(key, 0) + 1
@@ -181,16 +184,17 @@ def journals_of(run: ActiveRun) -> list[Journal]:
 @_guard
 def collect() -> None:
     """Read what has come, and forget writers that are gone."""
-    with _lock:
-        journals = list(_journals)
-    for journal in journals:
-        journal.flush()
-        over = journal.is_over()
-        with _guard:
-            journal.collect()
-        if over:
-            with _lock:
-                _journals.remove(journal)
+    with _reading:
+        with _lock:
+            journals = list(_journals)
+        for journal in journals:
+            journal.flush()
+            over = journal.is_over()
+            with _guard:
+                journal.collect()
+            if over:
+                with _lock:
+                    _journals.remove(journal)
 
 
 def log(run: ActiveRun, folder: str, points: Iterable[Point]) -> None:

@@ -104,6 +104,18 @@ def test_writers_of_several_folders_are_told_apart() -> None:
     assert run.data.metrics["accuracy"] == 0.5
 
 
+def test_a_name_belongs_to_the_folder_that_had_it_first_be_it_in_a_graph() -> None:
+    autolog.tensorflow.autolog()
+    in_a_graph, test = in_graph(writer("logs/train")), writer("logs/test")
+    with autolog.start_run(), test.as_default():
+        in_a_graph(1)
+        tf.summary.scalar("loss", 7, step=1)
+        in_a_graph(3)
+    run = only_run()
+    assert points(run, "loss") == [(1, 0.5), (3, 0.25)]
+    assert points(run, "test/loss") == [(1, 7.0)]
+
+
 def test_every_nth_step() -> None:
     autolog.tensorflow.autolog(every_n_iter=3)
     with autolog.start_run(), writer().as_default():
