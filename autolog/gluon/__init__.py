@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from autolog.engine import configure
+from autolog.engine.flavor import from_flavor
 from autolog.gluon import training  # noqa: F401  # declare the hooks
 from autolog.gluon.loops import record, watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from flavors.gluon import load_model, log_model, save_model
 
 __all__ = ["autolog", "load_model", "log_model", "record", "save_model", "watch"]
-
-_OF_THE_FLAVOR = ("load_model", "log_model", "save_model")
 
 
 def autolog(
@@ -55,9 +52,4 @@ def autolog(
     configure("gluon", locals())
 
 
-def __getattr__(name: str) -> Any:
-    if name in _OF_THE_FLAVOR:
-        from flavors import gluon
-
-        return getattr(gluon, name)
-    raise AttributeError(f"module 'autolog.gluon' has no attribute '{name}'")
+__getattr__, __dir__ = from_flavor("gluon", __all__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from autolog.engine import configure
+from autolog.engine.flavor import from_flavor
 from autolog.keras import training  # declares the hooks
 
 TYPE_CHECKING = False
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     from flavors.keras import load_model, load_weights, log_model, save_model
 
 __all__ = ["autolog", "load_model", "load_weights", "log_model", "save_model"]
-
-_OF_THE_FLAVOR = ("load_model", "load_weights", "log_model", "save_model")
 
 
 def autolog(
@@ -61,9 +60,4 @@ def autolog(
     configure("keras", values)
 
 
-def __getattr__(name: str) -> Any:
-    if name in _OF_THE_FLAVOR:
-        from flavors import keras
-
-        return getattr(keras, name)
-    raise AttributeError(f"module 'autolog.keras' has no attribute '{name}'")
+__getattr__, __dir__ = from_flavor("keras", __all__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autolog.checkpoints import checked
 from autolog.engine import configure
+from autolog.engine.flavor import from_flavor
 from autolog.pytorch import lightning, writer  # noqa: F401  # declare the hooks
 from autolog.pytorch.loops import record, watch
 
@@ -25,9 +26,6 @@ __all__ = [
     "autolog", "load_checkpoint", "load_model", "load_state_dict", "log_model", "log_state_dict",
     "record", "save_model", "save_state_dict", "watch",
 ]  # fmt: skip
-
-_HERE = ("autolog", "load_checkpoint", "record", "watch")
-_OF_THE_FLAVOR = tuple(name for name in __all__ if name not in _HERE)
 
 
 def autolog(
@@ -114,9 +112,4 @@ def load_checkpoint(
     return model_class.load_from_checkpoint(file, **{"weights_only": True, **(kwargs or {})})
 
 
-def __getattr__(name: str) -> Any:
-    if name in _OF_THE_FLAVOR:
-        from flavors import pytorch
-
-        return getattr(pytorch, name)
-    raise AttributeError(f"module 'autolog.pytorch' has no attribute '{name}'")
+__getattr__, __dir__ = from_flavor("pytorch", __all__)

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from autolog.engine import configure
+from autolog.engine.flavor import from_flavor
 from autolog.spark import hooks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from flavors.spark import load_model, log_model, save_model
 
 __all__ = ["autolog", "load_model", "log_model", "save_model"]
-
-_OF_THE_FLAVOR = ("load_model", "log_model", "save_model")
 
 
 def autolog(disable: bool = False, silent: bool = False) -> None:
@@ -32,9 +29,4 @@ def autolog(disable: bool = False, silent: bool = False) -> None:
         hooks.begin(anew=not was_on)
 
 
-def __getattr__(name: str) -> Any:
-    if name in _OF_THE_FLAVOR:
-        from flavors import spark
-
-        return getattr(spark, name)
-    raise AttributeError(f"module 'autolog.spark' has no attribute '{name}'")
+__getattr__, __dir__ = from_flavor("spark", __all__)

@@ -97,3 +97,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(tensorflow, name)
     raise AttributeError(f"module 'autolog.tensorflow' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__
