@@ -28,7 +28,7 @@ WITHOUT_REQUIREMENTS = {"gluon": ["gluoncv==0.10.5.post0"], "fastai": ["fastai==
 # The last MLflow that knew fastai; its needs stay apart, being older than the session's.
 OWN_MLFLOW = {"fastai": ("mlflow-skinny==2.22.*", "setuptools<81")}
 # What estimators of other packages need beside the lowest version of a framework.
-BESIDE_LOWEST = {"spark": ["xgboost-cpu==2.1.1", "scikit-learn==1.2.2"]}
+BESIDE_LOWEST = {"spark": ["xgboost-cpu==2.1.1", "scikit-learn==1.2.2", "scipy==1.10.1"]}
 # Models that go both ways between us and MLflow 2, whose users have the lowest versions.
 BOTH_WAYS = {"tensorflow": "integration_tests/mlflow/test_tensorflow_models.py"}
 # Its extra brings torchvision, which does not go with the build of PyTorch for CPUs.
