@@ -10,7 +10,10 @@ import pytest
 import autolog
 from tests.scripts import run_script
 
-FACES = ("sklearn", "xgboost", "lightgbm", "statsmodels", "fastai")
+FACES = (
+    "sklearn", "xgboost", "lightgbm", "statsmodels", "keras", "tensorflow", "pytorch", "fastai",
+    "gluon", "spark",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("framework", FACES)
