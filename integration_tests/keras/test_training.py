@@ -328,7 +328,8 @@ def test_metrics_of_every_third_batch(at_once):
     model = classifier(steps_per_execution=at_once)
     model.fit(X, Y, batch_size=5, epochs=2, verbose=0)
     expected = [3, 6, 9, 12, 15] if at_once == 1 else [4, 6, 10, 12, 16]
-    assert [step for step, _ in curve("loss")] == expected
+    # Keras tells of batches from several threads, which may overtake each other.
+    assert sorted(step for step, _ in curve("loss")) == expected
 
 
 def test_a_second_fit_counts_batches_on():
