@@ -38,7 +38,6 @@ def tidy(folder: Path) -> dict[str, str]:
         "TMPDIR": str(folder),
         "SPARK_LOCAL_DIRS": str(folder),
         "SPARK_SUBMIT_OPTS": f"-Djava.io.tmpdir={folder}",
-        "MLFLOW_DFS_TMP": str(folder / "mlflow"),
     }
 
 

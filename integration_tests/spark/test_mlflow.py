@@ -11,6 +11,12 @@ from flavors import spark as flavor
 mlflow = pytest.importorskip("mlflow")
 
 
+@pytest.fixture(autouse=True)
+def tidy(tmp_path, monkeypatch):
+    """MLflow leaves a folder in /tmp otherwise."""
+    monkeypatch.setenv("MLFLOW_DFS_TMP", str(tmp_path / "mlflow"))
+
+
 @pytest.fixture(scope="module")
 def rows(spark):
     return spark.range(30).selectExpr("id * 1.0D AS a", "id % 7 * 1.0D AS b", "id * 3.0D AS label")
