@@ -7,6 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from autolog.engine.guard import guarded
+from core_client.clock import now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +67,7 @@ class Curve:
                 self._batches = max(self._batches, int(batch) + 1)
                 if logs and step % self.interval < self._at_once:
                     self._told = max(self._told, step)
-                    self._rows.append((step, time.time_ns() // 1_000_000, logs))
+                    self._rows.append((step, now(), logs))
                 is_recent = time.monotonic() < self._written + MOST_SECONDS
                 if len(self._rows) < MOST_ROWS and is_recent and not self._is_over:
                     return

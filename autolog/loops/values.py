@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from core_client.clock import now
 
 if TYPE_CHECKING:
     from autolog.engine.recorder import Recorder
@@ -42,12 +43,12 @@ class Values(ABC):
         Returns:
             Whether it is time to `flush`.
         """
-        now = time.time_ns() // 1_000_000
+        at = now()
         rows = self._rows
         if not rows:
-            self._since = now
-        rows.append((step, now, values))
-        return now - self._since > LONGEST or len(rows) >= MOST
+            self._since = at
+        rows.append((step, at, values))
+        return at - self._since > LONGEST or len(rows) >= MOST
 
     def flush(self) -> None:
         """Have all that was taken so far read and written in the background."""

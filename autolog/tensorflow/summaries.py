@@ -22,7 +22,7 @@ from autolog.engine.guard import guarded
 from autolog.engine.options import Options, frameworks
 from autolog.engine.session import silent_process
 from autolog.tensorflow.events import EventFiles, Point, is_scalar, scalars
-from core_client import background, context
+from core_client import background, context, threads
 from core_client.entities import Metric, RunStatus
 from core_client.run import ActiveRun
 
@@ -242,8 +242,7 @@ def _keep_looking() -> None:
     global _looking
     with _lock:
         if not _looking:
-            _looking = True
-            threading.Thread(target=_look, name="autolog-summaries", daemon=True).start()
+            _looking = threads.start("autolog-summaries", _look) is not None
 
 
 def _look() -> None:

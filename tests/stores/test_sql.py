@@ -128,10 +128,12 @@ def test_a_killed_writer_leaves_whole_batches_only(path: Path) -> None:
     uri = f"sqlite:///{path}"
     context = multiprocessing.get_context("spawn")
     pause = random.Random(1)
+    open_store(uri).close()
     for _ in range(4):
+        written = rows(path, "SELECT max(step) FROM metrics")
         worker = context.Process(target=write_for_ever, args=(uri,))
         worker.start()
-        while not Path(f"{path}-wal").exists():
+        while rows(path, "SELECT max(step) FROM metrics") == written:
             time.sleep(0.01)  # until it writes
         # The kill comes at any moment of its writing.
         time.sleep(0.2 + pause.random() / 5)

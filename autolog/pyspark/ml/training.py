@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 from pathlib import Path
-from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from autolog.engine.guard import guarded, notice
@@ -13,6 +12,7 @@ from autolog.pyspark.ml.params import Names
 from autolog.sklearn.names import variable
 from autolog.sklearn.params import texts
 from autolog.sklearn.training import estimator_tags
+from core_client.clock import now
 from flavors.signature import ColSpec, ModelSignature, Schema
 from flavors.spark_schema import columns
 
@@ -41,7 +41,7 @@ class Training:
         self.names = Names(self.estimator)
         self.searching = tuning.is_search(self.estimator)
         self.inputs: list[Any] = []
-        self.started = time_ns() // 1_000_000
+        self.started = now()
 
     def before(self) -> None:
         """Params, tags, what the estimator is made of, and the dataset."""
@@ -66,7 +66,7 @@ class Training:
         Args:
             result: what fit returned: a model, or a list of them for a list of param maps.
         """
-        ended = time_ns() // 1_000_000
+        ended = now()
         if isinstance(result, list):
             with self._part("fits of several param maps"):
                 self._log_each(result, ended)
