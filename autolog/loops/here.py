@@ -43,22 +43,26 @@ class Here:
         self.batch = self.fixed_batch = 0  # samples: in the last batch; as the user says
         self.watched: ref[Any] | None = None
         self.extra: dict[str, Any] = {}
+        self.quiet = False  # a framework makes the steps, and is recorded itself
 
     def watch(self, model: Any, batch_size: int | None) -> None:
         """The user says which model the loops train, and how large a batch is."""
         self.watched, self.fixed_batch = ref(model), batch_size or 0
 
     def record(self, metrics: Mapping[str, Any]) -> None:
-        """The user has metrics to be recorded with the next step.
+        """The user has metrics to be recorded with the next step, as they are now.
 
         Raises:
             MlflowException: a metric cannot have that name.
         """
-        self.extra.update({check_key(key, "metric"): value for key, value in metrics.items()})
+        kept = self.library.kept
+        self.extra.update({check_key(key, "metric"): kept(one) for key, one in metrics.items()})
 
     def listens(self) -> bool:
         """Whether the next step is recorded, or may be that of another loop."""
-        return self.wanted or (self.training is not None and self.training.resting)
+        return not self.quiet and (
+            self.wanted or (self.training is not None and self.training.resting)
+        )
 
     def wants_loss(self) -> bool:
         """Whether what `backward` is called on has to be kept."""
@@ -81,6 +85,8 @@ class Here:
             optimizer: the optimizer.
             by_closure: the step itself called `backward`, perhaps again and again.
         """
+        if self.quiet:
+            return
         part = self.parts.get(id(optimizer))
         if part is None or part.training is not self.training or part.training.resting:
             part = self._of(optimizer)

@@ -67,8 +67,7 @@ class Part:
             norm = self.library.gradient_norm(optimizer)
             if norm is not None:
                 metrics["gradient_norm"] = norm
-        for key, value in extra.items():
-            metrics[key] = self.library.kept(value)
+        metrics.update(extra)
         if self._started[1]:
             self._samples += samples
             self._recorded += 1

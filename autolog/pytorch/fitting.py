@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from autolog.engine.guard import guarded
 from autolog.pytorch import datasets, resume, values
 from autolog.pytorch.idle import Idle
+from autolog.pytorch.loops import here
 from autolog.pytorch.metrics import changed
 from autolog.pytorch.trainer import early_stopping, is_whole
 from autolog.pytorch.watcher import Watcher
@@ -55,9 +56,12 @@ class Fit:
         """Have Lightning tell us of the training. The list of callbacks is the user's."""
         trainer, callbacks = self.trainer, self.trainer.callbacks
         ours = trainer.callbacks = self.watcher.among(callbacks)
+        loops = here()
+        before, loops.quiet = loops.quiet, True
         try:
             yield
         finally:
+            loops.quiet = before
             if trainer.callbacks is ours:
                 trainer.callbacks = callbacks
             else:  # the module has brought some of its own

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
 from autolog.loops import here
+from autolog.pytorch.captures import is_capturing
 from autolog.pytorch.library import PyTorch
 from autolog.pytorch.values import kept
 
@@ -40,11 +42,9 @@ class Here(here.Here):
 
     def after_backward(self, tensors: Any, weights: Any) -> None:
         """Gradients were computed: keep what they are the gradients of."""
-        if not self.wants_loss() or _inside() != -1:
+        if not self.wants_loss() or _inside() != -1 or is_capturing():
             return
         if isinstance(tensors, torch.Tensor):
-            if tensors.is_cuda and torch.cuda.is_current_stream_capturing():
-                return  # nothing is computed, only noted, to be computed again and again
             if not tensors.ndim and not self.scaled:  # as nearly always
                 self.losses.append(tensors.detach().clone())
                 return
@@ -56,6 +56,18 @@ class Here(here.Here):
             if loss.ndim:  # of a vector, gradients are those of a weighted sum
                 loss = (loss.detach() if weight is None else loss.detach() * weight).sum()
             self.losses.append(kept(loss))
+
+    def after_step(self, optimizer: Any, by_closure: bool = False) -> None:
+        """An optimizer has made a step, unless it was only captured."""
+        if is_capturing():
+            self.forget()
+        else:
+            super().after_step(optimizer, by_closure)
+
+    def record(self, metrics: Mapping[str, Any]) -> None:
+        """The user has metrics to be recorded with the next step."""
+        if not is_capturing():
+            super().record(metrics)
 
     def forget(self) -> None:
         """The gradients of the losses so far are no more."""

@@ -47,9 +47,7 @@ class PyTorch(Library):
                 for one in group["params"]
                 if one.grad is not None
             ]
-            if not gradients or (gradients[0].is_cuda and torch.cuda.is_current_stream_capturing()):
-                return None
-            return torch.nn.utils.get_total_norm(gradients)
+            return torch.nn.utils.get_total_norm(gradients) if gradients else None
 
     def trains(self, optimizer: Any, model: Any) -> bool:
         """Whether the optimizer's first parameter is one of the model's."""

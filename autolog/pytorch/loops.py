@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autolog.engine import after, while_on
+from autolog.engine import after, before, while_on
 from autolog.loops.threads import Threads
 
 TYPE_CHECKING = False
@@ -93,6 +93,22 @@ def scale(scaled: Any, _: Any, outputs: Any) -> None:
 def scaled_step(*_: Any, **__: Any) -> None:
     """Forget the losses whose gradients were too large, so that no step was made."""
     here().forget()
+
+
+@before("torch.cuda.graphs", "CUDAGraph.capture_begin")
+def capture_begins(*_: Any, **__: Any) -> None:
+    """Leave the GPU alone for a while."""
+    from autolog.pytorch.captures import begins
+
+    begins()
+
+
+@after("torch.cuda.graphs", "CUDAGraph.capture_end")
+def capture_is_over(*_: Any, **__: Any) -> None:
+    """Values may be read again."""
+    from autolog.pytorch.captures import is_over
+
+    is_over()
 
 
 @after("torch.utils.data.dataloader", "_BaseDataLoaderIter.__next__")

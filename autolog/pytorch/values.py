@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from autolog.loops import values
+from autolog.pytorch.captures import apart
 
 if TYPE_CHECKING:
     from autolog.engine.recorder import Recorder
@@ -30,7 +32,7 @@ class Values(values.Values):
 
     def __init__(self, run: Recorder) -> None:
         super().__init__(run)
-        self._streams: dict[Any, Any] = {}  # by device: where the last value is computed
+        self._streams: dict[Any, set[Any]] = {}  # by device: where values are computed
 
     def take(self, step: int, values: Mapping[str, Any]) -> bool:
         """Take the values of one step; True if it is time to `flush`."""
@@ -42,11 +44,15 @@ class Values(values.Values):
         for value in values.values():
             tensor = value[-1] if type(value) is list else value
             if isinstance(tensor, torch.Tensor) and tensor.is_cuda:
-                self._streams[tensor.device] = torch.cuda.current_stream(tensor.device)
+                streams = self._streams.setdefault(tensor.device, set())
+                streams.add(torch.cuda.current_stream(tensor.device))
 
-    def marks(self) -> dict[Any, Any]:
-        """An event on each GPU: what it has to reach before its values are there."""
-        return {device: stream.record_event() for device, stream in self._streams.items()}
+    def marks(self) -> dict[Any, list[Any]]:
+        """Events on each GPU: what it has to reach before its values are there."""
+        return {
+            device: [stream.record_event() for stream in list(streams)]
+            for device, streams in list(self._streams.items())
+        }
 
     def read(self, values: Sequence[Any], marks: Mapping[Any, Any]) -> list[float]:
         """The values as numbers: one transfer for each device and type, however many there are."""
@@ -72,13 +78,21 @@ def _read(values: Sequence[Any], marks: Mapping[Any, Any]) -> list[float]:
     return numbers
 
 
-def _fetched(tensors: list[Any], mark: Any) -> list[float]:
-    if mark is None:
+def _fetched(tensors: list[Any], marks: Sequence[Any] | None) -> list[float]:
+    if marks is None:
         found: list[float] = torch.stack(tensors).tolist()
         return found
     # A stream of our own waits for the values, not for what the GPU was told to do since.
-    stream = torch.cuda.Stream(tensors[0].device)
-    stream.wait_event(mark)
-    with torch.cuda.stream(stream):
-        found = torch.stack(tensors).tolist()
+    stream = _stream(tensors[0].device)
+    with apart():
+        for mark in marks:
+            stream.wait_event(mark)
+        with torch.cuda.stream(stream):
+            found = torch.stack(tensors).tolist()
     return found
+
+
+@cache
+def _stream(device: Any) -> Any:
+    """The stream on which values are read from one GPU."""
+    return torch.cuda.Stream(device)

@@ -375,7 +375,9 @@ def test_values_of_the_users_own_go_with_the_step() -> None:
         autolog.pytorch.watch(model, batch_size=4)
         for number in range(STEPS):
             loss_of(model).backward()
-            autolog.pytorch.record(accuracy=torch.tensor(number / 4), epoch=number)
+            accuracy = torch.tensor(number / 4)
+            autolog.pytorch.record(accuracy=accuracy, epoch=number)
+            accuracy += 1  # what was said is said
             optimizer.step()
 
     train()
