@@ -13,6 +13,7 @@ from core_client.report import warn
 from core_client.settings import MAX_KEY, MAX_PARAM_VALUE, MAX_TAG_VALUE
 
 _KEY = re.compile(r"[/\w.\- :]+")
+_NO_KEY = re.compile(r"[^/\w.\- :]")
 _INT64 = 2**63
 MAX_EXPERIMENT_NAME = 256  # characters
 
@@ -37,6 +38,13 @@ def check_key(key: Any, kind: str) -> str:
             "a key must have no '..', no '//' and no '/' at either end. Rename it."
         )
     return key
+
+
+def metric_key(name: str) -> str:
+    """A name that is not up to us as a metric's key: ``ndcg@5`` is ``ndcg_at_5``, as under MLflow."""
+    key = _NO_KEY.sub("_", name.replace("@", "_at_"))
+    reads_as_path = posixpath.normpath(key) != key or key.startswith(("/", "..")) or key == "."
+    return key.replace("/", "_").lstrip(".") if reads_as_path else key
 
 
 def metric_value(value: Any, key: str) -> float:

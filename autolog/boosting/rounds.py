@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from autolog.engine.recorder import Recorder
-
-_REFUSED = re.compile(r"[^/\w.\- :]")  # what a metric's name cannot have
-
-
-def metric_key(name: str) -> str:
-    """The name as stores take it: ``ndcg@5`` becomes ``ndcg_at_5``, as under MLflow."""
-    key = _REFUSED.sub("_", name.replace("@", "_at_"))
-    reads_as_path = posixpath.normpath(key) != key or key.startswith(("/", "..")) or key == "."
-    return key.replace("/", "_").lstrip(".") if reads_as_path else key
+from core_client.checks import metric_key
 
 
 class Rounds:

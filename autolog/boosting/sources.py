@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
-from autolog.sklearn import names, origins
+from autolog.engine import names, origins
 from autolog.sklearn.data import head as first_rows
 from autolog.sklearn.data import indexable
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autolog.sklearn import names
+from autolog.engine import names
 from flavors.dataset import describe, describe_stream
 
 if TYPE_CHECKING:

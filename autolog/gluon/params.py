@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autolog.boosting.params import readable
+from autolog.engine.texts import readable
 
 EARLY_STOPPING = ("patience", "min_delta", "baseline")
 

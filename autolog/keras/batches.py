@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
+from autolog.engine.origins import ById
 from autolog.keras.curve import numbers
 from autolog.keras.recording import Manner, is_recorded_elsewhere, is_step, log_optimizer
-from autolog.sklearn.origins import ById
 from core_client import context
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from autolog.sklearn import names
+from autolog.engine import names
 from flavors.dataset import describe, describe_stream
 from flavors.signature import Schema, TensorSpec
 

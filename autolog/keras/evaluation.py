@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
+from autolog.engine import names
 from autolog.keras import callbacks, data
 from autolog.keras.curve import numbers
 from autolog.keras.recording import is_step, trained
-from autolog.sklearn import names
 from core_client import context
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from autolog.boosting.params import readable
 from autolog.engine.guard import guarded
+from autolog.engine.origins import ById
+from autolog.engine.texts import readable
 from autolog.keras import callbacks, data
 from autolog.keras.copies import of_this_process
 from autolog.keras.curve import Curve, Forerunner
-from autolog.sklearn.origins import ById
 from autolog.sklearn.params import is_search
 
 if TYPE_CHECKING:

@@ -116,7 +116,7 @@ def predict(call: Call) -> Generator[None, Any, None]:
 
 def _params(given: Mapping[str, Any]) -> dict[str, str]:
     """Params of the booster, and the call's own arguments."""
-    from autolog.boosting.params import readable
+    from autolog.engine.texts import readable
 
     own = {key: value for key, value in given.items() if key not in NO_PARAMS}
     return readable(own | dict(given["params"] or {}))

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autolog.engine.guard import guarded
+from autolog.engine.names import variable
+from autolog.engine.origins import ById
 from autolog.pytorch import datasets, resume, values
 from autolog.pytorch.idle import Idle
 from autolog.pytorch.loops import here
 from autolog.pytorch.metrics import changed
 from autolog.pytorch.trainer import early_stopping, is_whole
 from autolog.pytorch.watcher import Watcher
-from autolog.sklearn.names import variable
-from autolog.sklearn.origins import ById
 from core_client.clock import now
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from weakref import WeakKeyDictionary
 
 import torch
 
-from autolog.boosting.rounds import metric_key
 from autolog.engine.options import frameworks
 from autolog.engine.recorder import Recorder
 from autolog.engine.session import Session, current, excluded, silent_process
 from autolog.pytorch.values import Values, kept
 from core_client import background, context
+from core_client.checks import metric_key
 from core_client.run import ActiveRun
 
 

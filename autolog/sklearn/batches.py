@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from autolog.sklearn import origins
+from autolog.engine import origins
 from autolog.sklearn.training import Training
 from core_client import warning_filters
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from autolog.sklearn.origins import numbered
+from autolog.engine.origins import numbered
 
 if TYPE_CHECKING:
     from autolog.engine.call import Call

@@ -1,4 +1,4 @@
-"""An estimator's parameters as texts, and what they tell about it."""
+"""An estimator's parameters, and what they tell about it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 # Code of these distributions leaves the data it is given alone.
 TRUSTED = ("sklearn", "xgboost", "lightgbm", "numpy", "scipy", "builtins")
-
-MOST_ITEMS = 1000  # of a list, dict, ...; its text would be cut anyway
 
 # Transformers that are no model by themselves; other transformers of scikit-learn are.
 PREPARING = (
@@ -34,23 +32,6 @@ def values(estimator: Any, deep: bool = True) -> dict[str, Any]:
     with guarded("sklearn get_params"):
         return dict(estimator.get_params(deep=deep))
     return {}
-
-
-def text(value: Any) -> str:
-    """What ``str`` makes of a parameter, at bounded cost."""
-    if isinstance(value, list | tuple | set | frozenset | dict) and len(value) > MOST_ITEMS:
-        from itertools import islice
-
-        start = ", ".join(str(item) for item in islice(value, MOST_ITEMS))
-        return f"{start}, ... ({len(value)} in all)"
-    with guarded("sklearn text of a param"):
-        return str(value)
-    return f"<{type(value).__name__}>"
-
-
-def texts(params: dict[str, Any]) -> dict[str, str]:
-    """All parameters as texts."""
-    return {key: text(value) for key, value in params.items()}
 
 
 def is_search(estimator: Any) -> bool:

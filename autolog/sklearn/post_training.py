@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from autolog.engine.call import Call
-    from autolog.sklearn.origins import Trained
+    from autolog.engine.origins import Trained
 
 # Functions of sklearn.metrics that return one number.
 METRICS = (
@@ -41,7 +41,7 @@ MOST_EVALUATION_SETS = 100  # that one model's run lists
 
 def predict(call: Call) -> Generator[None, Any, None]:
     """Note which model, fed with what, made these predictions."""
-    from autolog.sklearn import origins
+    from autolog.engine import origins
 
     trained = origins.trained(call.instance)
     # What the record of a fit asks of its estimator is no prediction of the user's.
@@ -55,7 +55,7 @@ def predict(call: Call) -> Generator[None, Any, None]:
 @on("sklearn.base", "BaseEstimator.score", subclasses=True, lent_to=BOOSTING)
 def score(call: Call) -> Generator[None, Any, None]:
     """Record the score of a recorded model."""
-    from autolog.sklearn import origins
+    from autolog.engine import origins
 
     trained = origins.trained(call.instance)
     value = yield
@@ -68,7 +68,7 @@ def score(call: Call) -> Generator[None, Any, None]:
 @on("sklearn.metrics._scorer", "_BaseScorer.__call__", subclasses=True, lent_to=BOOSTING)
 def scorer(call: Call) -> Generator[None, Any, None]:
     """Record what a scorer measured on a recorded model, under its metric's name and sign."""
-    from autolog.sklearn import origins
+    from autolog.engine import origins
 
     value = yield
     given = dict(call.arguments)
@@ -81,7 +81,7 @@ def scorer(call: Call) -> Generator[None, Any, None]:
 
 def metric(call: Call) -> Generator[None, Any, None]:
     """Record a metric of predictions that a recorded model made."""
-    from autolog.sklearn import origins
+    from autolog.engine import origins
 
     value = yield
     if not _wanted(call):
@@ -106,7 +106,7 @@ def _wanted(call: Call) -> bool:
 
 def _dataset(call: Call, trained: Trained, data: Any) -> str:
     """What the user calls the data; a new evaluation set is listed in the run."""
-    from autolog.sklearn.names import variable
+    from autolog.engine.names import variable
 
     name = trained.dataset_name(data, variable(data, call.caller))
     listed = trained.sets_listed
@@ -125,7 +125,7 @@ def _log(
 ) -> None:  # fmt: skip
     from numbers import Real
 
-    from autolog.sklearn.names import call_text
+    from autolog.engine.names import call_text
 
     if not isinstance(value, Real) or isinstance(value, bool):
         return

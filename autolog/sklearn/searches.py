@@ -7,6 +7,7 @@ from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 from autolog.engine.guard import guarded
+from autolog.engine.texts import text, texts
 from autolog.sklearn import params, training
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def log(search: training.Training, ended: int) -> None:
     best = getattr(estimator, "best_params_", None)
     with guarded("sklearn best candidate"):
         if best is not None:
-            run.log_params({f"best_{key}": params.text(value) for key, value in best.items()})
+            run.log_params({f"best_{key}": text(value) for key, value in best.items()})
         run.log_metrics(best_scores(estimator))
     if not results:
         return
@@ -56,7 +57,7 @@ def best_scores(search: Any) -> dict[str, float]:
 def _log_candidates(search: training.Training, results: dict[str, Any], ended: int) -> None:
     estimator, run = search.estimator, search.run
     seed = estimator.estimator
-    base = params.texts(params.values(seed, deep=not params.is_search(seed)))
+    base = texts(params.values(seed, deep=not params.is_search(seed)))
     tags = training.estimator_tags(seed) | {"mlflow.autologging": "sklearn"}
     columns = {
         key: column
@@ -67,7 +68,7 @@ def _log_candidates(search: training.Training, results: dict[str, Any], ended: i
     for row in chosen(results, search.options.max_tuning_runs):
         began, done = times[row]
         child: ActiveRun = run.child(tags=tags, start_time=began)
-        child.log_params(base | params.texts(results["params"][row]))
+        child.log_params(base | texts(results["params"][row]))
         values = {key: float(column[row]) for key, column in columns.items()}
         child.log_metrics(values, timestamp=done)
         if search.inputs:

@@ -6,10 +6,12 @@ from contextlib import contextmanager, nullcontext, suppress
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
+from autolog.engine import origins
 from autolog.engine.guard import guarded
-from autolog.sklearn import origins, params, searches
+from autolog.engine.names import variable
+from autolog.engine.texts import texts
+from autolog.sklearn import params, searches
 from autolog.sklearn.data import EXAMPLE_ROWS, data_of, duplicate, head, indexable
-from autolog.sklearn.names import variable
 from autolog.sklearn.outcome import Outcome, Scores, own_score
 from autolog.sklearn.randomness import no_random_draws
 from core_client import warning_filters
@@ -74,7 +76,7 @@ class Training:
         with warning_filters.muted():
             if self.at_home:
                 with self._part("params"):
-                    self.run.log_params(params.texts(self.params))
+                    self.run.log_params(texts(self.params))
             with self._part("tags"):
                 self.run.set_tags(estimator_tags(self.estimator))
             if self.options.log_datasets and self.at_home:

@@ -8,7 +8,7 @@ from inspect import signature
 from itertools import chain
 from typing import Any
 
-from autolog.sklearn.params import text
+from autolog.engine.texts import text
 
 # What holds data, not choices.
 DATA = ("endog", "exog", "data", "self", "args", "kwargs", "kwds")

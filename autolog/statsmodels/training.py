@@ -8,7 +8,7 @@ from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from autolog.engine.guard import guarded
-from autolog.sklearn.names import variable
+from autolog.engine.names import variable
 from autolog.sklearn.training import HEAD_START, estimator_tags
 from autolog.statsmodels import data, params, table
 from autolog.statsmodels.snapshot import snapshot

@@ -7,8 +7,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from autolog.engine.origins import ById
 from autolog.engine.recorder import Recorder
-from autolog.sklearn.origins import ById
 from autolog.tensorflow import summaries
 from autolog.tensorflow.events import Point
 

@@ -17,12 +17,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from autolog.boosting.rounds import metric_key
 from autolog.engine.guard import guarded
 from autolog.engine.options import Options, frameworks
 from autolog.engine.session import silent_process
 from autolog.tensorflow.events import EventFiles, Point, is_scalar, scalars
 from core_client import background, context, threads
+from core_client.checks import metric_key
 from core_client.entities import Metric, RunStatus
 from core_client.run import ActiveRun
 

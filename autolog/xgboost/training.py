@@ -106,7 +106,7 @@ def predict(call: Call) -> Generator[None, Any, None]:
 
 def _params(given: Mapping[str, Any]) -> dict[str, str]:
     """Params of the booster, and the call's own arguments."""
-    from autolog.boosting.params import readable
+    from autolog.engine.texts import readable
 
     pairs = given["params"] or {}
     booster: dict[str, Any] = {}

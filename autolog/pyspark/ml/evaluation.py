@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from autolog.engine.guard import guarded
+from autolog.engine.names import variable
+from autolog.engine.origins import ById, Trained
 from autolog.pyspark.ml import data
-from autolog.sklearn.names import variable
-from autolog.sklearn.origins import ById, Trained
 
 if TYPE_CHECKING:
     from autolog.engine.call import Call

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autolog.engine.guard import guarded, notice
+from autolog.engine.names import variable
+from autolog.engine.texts import texts
 from autolog.pyspark.ml import data, evaluation, tuning
 from autolog.pyspark.ml.params import Names
-from autolog.sklearn.names import variable
-from autolog.sklearn.params import texts
 from autolog.sklearn.training import estimator_tags
 from core_client.clock import now
 from flavors.signature import ColSpec, ModelSignature, Schema

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from autolog.engine.texts import texts
 from autolog.pyspark.ml.params import Names
-from autolog.sklearn.params import texts
 from autolog.sklearn.searches import as_csv
 from autolog.sklearn.training import estimator_tags
 
