@@ -81,6 +81,7 @@ def test_a_session_that_dies(tmp_path):
 CONNECTED = """
 import contextlib, io, os, re
 os.environ["SPARK_TESTING"] = "1"  # a free port
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 autolog.spark.autolog()
 spark = SparkSession.builder.remote("local[2]").config(map=SMALL).getOrCreate()
@@ -123,12 +124,17 @@ with autolog.start_run(run_name="pipeline") as run:
 loaded = autolog.spark.load_model(f"runs:/{run.info.run_id}/model")
 print([row.prediction for row in loaded.transform(rows).collect()]
       == [row.prediction for row in made.collect()])
+def jobs():
+    context = SparkContext._gateway.jvm.org.apache.spark.SparkContext.getOrCreate()
+    return context.statusStore().jobsList(None).size()
 def told():
+    before = jobs()
     frame = spark.read.csv(folder + "/two", header=True, inferSchema=True).groupBy("id").count()
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
         frame.explain("extended")
-    return sorted(map(tuple, frame.collect())), re.sub("#[0-9]+|plan_id=[0-9]+", "", text.getvalue())
+    plans = re.sub("#[0-9]+|plan_id=[0-9]+", "", text.getvalue())
+    return sorted(map(tuple, frame.collect())), plans, jobs() - before
 ours = told()
 autolog.disable()
 print(told() == ours)
@@ -141,7 +147,12 @@ spark.stop()
 """
 
 
-@pytest.mark.skipif(not find_spec("grpc"), reason="this version of Spark is tested without Connect")
+CONNECT = pytest.mark.skipif(
+    not find_spec("grpc"), reason="this version of Spark is tested without Connect"
+)
+
+
+@CONNECT
 def test_connect(tmp_path):
     printed, noise = run_session(CONNECTED, tmp_path)
     assert printed.splitlines() == ["50", "no such table", "0.0", "True", "True"]
@@ -168,3 +179,33 @@ def test_connect(tmp_path):
     assert run.data.params["stages"] == "['VectorAssembler', 'LinearRegression']"
     assert list(run.data.metrics) == ["rmse_rows"]
     assert {one.dataset.name for one in run.inputs.dataset_inputs} == {"rows"}
+
+
+CONNECTED_AND_DYING = """
+import os
+os.environ["SPARK_TESTING"] = "1"  # a free port
+from pyspark import SparkContext
+from pyspark.sql import SparkSession
+autolog.spark.autolog()
+spark = SparkSession.builder.remote("local[2]").config(map=SMALL).getOrCreate()
+spark.client.set_retry_policies([])  # it would wait for minutes, at the exit too
+spark.range(3).write.parquet(folder + "/one")
+with autolog.start_run(run_name="bereft"):
+    spark.read.parquet(folder + "/one").count()
+    SparkContext._gateway.proc.kill()
+    SparkContext._gateway.proc.wait()
+    try:
+        spark.read.parquet(folder + "/one").count()
+    except Exception as error:
+        print(type(error).__name__)
+with autolog.start_run(run_name="later"):
+    autolog.log_metric("m", 1)
+"""
+
+
+@CONNECT
+def test_a_server_that_dies(tmp_path):
+    printed, noise = run_session(CONNECTED_AND_DYING, tmp_path)
+    assert printed.strip() == "SparkConnectGrpcException"
+    assert [line for line in noise if "autolog" in line] == []
+    assert tags(tmp_path)["bereft"] == [f"path={tmp_path}/one,format=parquet"]
