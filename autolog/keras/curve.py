@@ -86,9 +86,8 @@ class Curve:
                 metrics["validation_" + name.removeprefix("val_")] = metrics[name]
             if "learning_rate" not in metrics and (rate := _learning_rate(self.model)) is not None:
                 metrics["learning_rate"] = rate
-            if (
-                not self.epochs or self._told == self.step
-            ):  # batches tell the rest, or have just done so
+            # Batches tell the rest, or have just done so.
+            if not self.epochs or self._told == self.step:
                 metrics = {key: metrics[key] for key in metrics if key.startswith(BY_EPOCH)}
             self.run.log_metrics(metrics, self.step)
 
