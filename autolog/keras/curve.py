@@ -7,6 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from autolog.engine.guard import guarded
+from core_client import background
 from core_client.clock import now
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Curve:
         """See how many batches the model was trained with before."""
         with self._guard:
             if self.interval is not None:
+                background.before_waiting(self.flush)
                 self._first = int(_plain(self.model.optimizer.iterations))
                 self._at_once = int(_either(self.model, "steps_per_execution") or 1)
 
@@ -94,6 +96,7 @@ class Curve:
     def close(self) -> None:
         """The training is over; a callback of the user's may have ended it, before this one's turn."""
         self._is_over = True
+        background.not_before_waiting(self.flush)
         if self.begun is not None:
             self.on_epoch_end(*self.begun)
         self.flush()

@@ -31,10 +31,12 @@ class Watch(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
         self.held = []
+        self.points = []
 
     def on_train_batch_begin(self, batch, logs=None):
         if batch in (EARLY, LATE):
             self.held.append(held_by_us())
+            self.points.append(len(curve("loss")))
 
 
 @pytest.mark.skipif(BACKEND != "tensorflow", reason="needs TensorFlow")
@@ -60,5 +62,6 @@ def test_memory_does_not_grow_with_the_batches_of_a_pipeline_without_end():
         autolog.disable()
     early, late = watch.held
     assert late - early < MOST_GROWTH
+    assert all(EARLY / 2 < points <= LATE for points in watch.points)  # who waits, sees all
     assert len(curve("loss")) == LATE + 10
     assert int(drawn) < LATE + 100
