@@ -76,28 +76,16 @@ class Observing(Declared):
 class Preceding(Declared):
     """Tells the handler of each call before it is made."""
 
-    def wrapper(self, site: Site) -> Callable[..., Any]:
+    @unseen
+    def intercept(
+        self, site: Site, wrapped: Callable[..., Any], instance: Any,
+        args: tuple[Any, ...], kwargs: dict[str, Any],
+    ) -> Any:  # fmt: skip
         """Tell of the call, then make it."""
-        handler = self.handler
-
-        @unseen
-        def call(
-            wrapped: Callable[..., Any],
-            instance: Any,
-            args: tuple[Any, ...],
-            kwargs: dict[str, Any],
-        ) -> Any:
-            if self.active:
-                try:
-                    if instance is None:
-                        handler(*args, **kwargs)
-                    else:
-                        handler(instance, *args, **kwargs)
-                except Exception as error:  # noqa: BLE001 - the user's call is made all the same
-                    guard.report(f"{self.framework.name}: before {site.name}", error)
-            return wrapped(*args, **kwargs)
-
-        return call
+        told = args if instance is None else (instance, *args)
+        with guard.guarded(f"{self.framework.name}: before {site.name}"):
+            self.handler(*told, **kwargs)
+        return wrapped(*args, **kwargs)
 
 
 class Resident(Declared):
