@@ -25,7 +25,7 @@ from core_client.settings import mode, without_password
 from core_client.spool import Spool
 from core_client.stores.base import Refused
 
-REST = 0.25  # seconds between two rounds: a transaction has its price, however little is in it
+REST = 1.0  # seconds between two rounds: a transaction has its price, however little is in it
 WORK_SHARE = 4  # rest so many times the last round's work: the training has the interpreter
 LONGEST_REST = 30.0  # seconds between two tries while the store cannot be reached
 

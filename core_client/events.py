@@ -190,6 +190,7 @@ Event = Union[
 ]  # fmt: skip
 
 encode = msgspec.json.Encoder().encode
+encode_lines = msgspec.json.Encoder().encode_lines
 decode = msgspec.json.Decoder(Event).decode
 decode_lines = msgspec.json.Decoder(Event).decode_lines
 

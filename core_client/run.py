@@ -45,6 +45,7 @@ from core_client.events import (
     TagDeleted,
     Tags,
     encode,
+    encode_lines,
     writable,
 )
 from core_client.exceptions import MlflowException, invalid
@@ -239,15 +240,15 @@ class ActiveRun(RunFiles, RunModels):
 
     def log_steps(self, rows: Iterable[tuple[int, int, Mapping[str, float]]]) -> None:
         """Record many steps with one write: step, ms since 1970, points of some metrics."""
-        lines = []
+        some = []
         for step, timestamp, metrics in rows:
             for key in metrics:
                 if key not in self._metric_keys:
                     self._metric_keys.add(check_key(key, "metric"))
             values = {key: writable(value) for key, value in metrics.items()}
-            lines.append(encode(Metrics(self._id, timestamp, step, values)))
-        if lines:
-            self._append(b"\n".join(lines) + b"\n")
+            some.append(Metrics(self._id, timestamp, step, values))
+        if some:
+            self._append(encode_lines(some))
 
     def log_param(self, key: str, value: Any) -> None:
         """Record an input of the run. Raises MlflowException if it has another value already."""

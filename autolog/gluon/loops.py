@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from autolog.engine import after
-from autolog.loops.threads import Threads
+from autolog.loops import threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any, TypeVar
 
     from autolog.gluon.here import Here
@@ -21,7 +20,7 @@ def _make() -> Here:
     return Here()
 
 
-here: Callable[[], Here] = Threads(_make)
+here = threads.of_each(_make)
 
 
 @after("mxnet.ndarray.ndarray", "NDArray.backward")

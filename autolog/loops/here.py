@@ -65,9 +65,7 @@ class Here:
         )
 
     def wants_loss(self) -> bool:
-        """Whether what `backward` is called on has to be kept."""
-        if not self.wanted and not self.listens():
-            return False
+        """Whether what `backward` is called on can be kept, and is the user's."""
         return len(self.losses) < MOST_LOSSES and not _is_called_by_framework(self.library)
 
     def samples(self, losses: list[Any]) -> int:
@@ -88,17 +86,14 @@ class Here:
         if self.quiet:
             return
         part = self.parts.get(id(optimizer))
-        if part is None or part.training is not self.training or part.training.resting:
-            part = self._of(optimizer)
-        elif part.count == part.due and context.active_run() is not part.training.active:
-            part = self._in_another_run(part, optimizer)
+        if (
+            part is None
+            or part.count == part.due
+            or part.training is not self.training
+            or part.training.resting
+        ):
+            part = self._recorded(part, optimizer, by_closure)
         if part is not None:
-            if part.count == part.due:
-                losses = self.losses[:1] if by_closure else self.losses
-                part.record(optimizer, losses, self.samples(losses), self.extra)
-                self.losses = []
-                if self.extra:
-                    self.extra = {}
             part.count += 1
             training = part.training
             self.wanted = part.count == part.due or (
@@ -106,6 +101,22 @@ class Here:
             )
         if self.losses:
             self.forget()
+
+    def _recorded(self, part: Part | None, optimizer: Any, by_closure: bool) -> Part | None:
+        """Record the step if it is to be; None if it does not even count."""
+        if self.library.is_noting():
+            return None
+        if part is None or part.training is not self.training or part.training.resting:
+            part = self._of(optimizer)
+        elif context.active_run() is not part.training.active:
+            part = self._in_another_run(part, optimizer)
+        if part is not None and part.count == part.due:
+            losses = self.losses[:1] if by_closure else self.losses
+            part.record(optimizer, losses, self.samples(losses), self.extra)
+            self.losses = []
+            if self.extra:
+                self.extra = {}
+        return part
 
     def _of(self, optimizer: Any) -> Part | None:
         """What is recorded of an optimizer whose loop is new, was over, or was left for another."""

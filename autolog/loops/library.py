@@ -28,6 +28,10 @@ class Library(ABC):
         """Whether another process records: among distributed ones, that of rank zero."""
         return silent_process()
 
+    def is_noting(self) -> bool:
+        """Whether a device only notes what this thread calls, to do it again and again later."""
+        return False
+
     @abstractmethod
     def params(self, optimizer: Any) -> dict[str, Any]:
         """The optimizer's name and hyper-parameters."""

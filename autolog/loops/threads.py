@@ -8,31 +8,32 @@ from _thread import _local as local
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import TypeVar
 
     from autolog.loops.here import Here
 
+    H = TypeVar("H", bound=Here)
 
-class Threads:
-    """Gives what goes on in the thread that asks.
+
+def of_each(make: Callable[[], H]) -> Callable[[], H]:
+    """A function that gives what goes on in the thread that asks.
 
     Args:
         make: makes it when a thread asks for the first time.
     """
+    threads = local()
 
-    def __init__(self, make: Callable[[], Here]) -> None:
-        self._make = make
-        self._forget()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._forget)  # the loops are the parent's
-
-    def __call__(self) -> Any:
-        """What goes on here."""
+    def here() -> H:
         try:
-            return self._threads.here
+            found: H = threads.here
         except AttributeError:
-            self._threads.here = self._make()
-            return self._threads.here
+            found = threads.here = make()
+        return found
 
-    def _forget(self) -> None:
-        self._threads = local()
+    def forget() -> None:
+        nonlocal threads
+        threads = local()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=forget)  # the loops are the parent's
+    return here

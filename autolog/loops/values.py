@@ -25,6 +25,8 @@ class Values(ABC):
         run: where they go.
     """
 
+    notes = False  # whether something of the values is to be known when they are taken
+
     def __init__(self, run: Recorder) -> None:
         self.run = run
         self._rows: list[Row] = []
@@ -48,6 +50,8 @@ class Values(ABC):
         if not rows:
             self._since = at
         rows.append((step, at, values))
+        if self.notes:
+            self.note(values)
         return at - self._since > LONGEST or len(rows) >= MOST
 
     def flush(self) -> None:
@@ -60,14 +64,18 @@ class Values(ABC):
 
     def write(self, rows: Sequence[Row], marks: Any) -> None:
         """Read all values of some steps, and write them; in the background."""
-        numbers = iter(self.read([one for _, _, values in rows for one in values.values()], marks))
-        read = [(step, at, {name: next(numbers) for name in values}) for step, at, values in rows]
-        self.run.log_steps(
-            [
+        numbers = self.read([one for _, _, values in rows for one in values.values()], marks)
+        each = iter(numbers)
+        read = [(step, at, dict(zip(values, each, strict=False))) for step, at, values in rows]
+        if None in numbers:
+            read = [
                 (step, at, {name: one for name, one in values.items() if one is not None})
                 for step, at, values in read
             ]
-        )
+        self.run.log_steps(read)
+
+    def note(self, values: Mapping[str, Any]) -> None:
+        """Keep what has to be known of values as they are taken."""
 
     def marks(self) -> Any:
         """What each device has to reach before the values taken so far are there."""

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 
 from autolog.loops import here
-from autolog.pytorch.captures import is_capturing
 from autolog.pytorch.library import PyTorch
 from autolog.pytorch.values import kept
 
@@ -42,7 +41,9 @@ class Here(here.Here):
 
     def after_backward(self, tensors: Any, weights: Any) -> None:
         """Gradients were computed: keep what they are the gradients of."""
-        if not self.wants_loss() or _inside() != -1 or is_capturing():
+        if not self.listens() or not self.wants_loss():
+            return
+        if _inside() != -1 or self.library.is_noting():
             return
         if isinstance(tensors, torch.Tensor):
             if not tensors.ndim and not self.scaled:  # as nearly always
@@ -57,16 +58,9 @@ class Here(here.Here):
                 loss = (loss.detach() if weight is None else loss.detach() * weight).sum()
             self.losses.append(kept(loss))
 
-    def after_step(self, optimizer: Any, by_closure: bool = False) -> None:
-        """An optimizer has made a step, unless it was only captured."""
-        if is_capturing():
-            self.forget()
-        else:
-            super().after_step(optimizer, by_closure)
-
     def record(self, metrics: Mapping[str, Any]) -> None:
         """The user has metrics to be recorded with the next step."""
-        if not is_capturing():
+        if not self.library.is_noting():
             super().record(metrics)
 
     def forget(self) -> None:

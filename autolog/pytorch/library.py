@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from autolog.loops.library import Library
-from autolog.pytorch import modules, params, summary
+from autolog.pytorch import captures, modules, params, summary
 from autolog.pytorch.values import Values, kept
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ class PyTorch(Library):
         if distributed is not None and distributed.is_available() and distributed.is_initialized():
             return bool(distributed.get_rank() != 0)
         return super().is_silent(optimizer)
+
+    def is_noting(self) -> bool:
+        """Whether a CUDA graph is captured."""
+        return captures.is_capturing()
 
     def params(self, optimizer: Any) -> dict[str, Any]:
         """The optimizer's name and hyper-parameters."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from autolog.engine import after, before, while_on
-from autolog.loops.threads import Threads
+from autolog.loops import threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
     from typing import Any, TypeVar
 
     from autolog.pytorch.here import Here
@@ -21,7 +21,7 @@ def _make() -> Here:
     return Here()
 
 
-here: Callable[[], Here] = Threads(_make)
+here = threads.of_each(_make)
 
 
 def _after_step(optimizer: Any, args: Any, kwargs: Any) -> None:
@@ -113,8 +113,10 @@ def capture_is_over(*_: Any, **__: Any) -> None:
 
 @after("torch.utils.data.dataloader", "_BaseDataLoaderIter.__next__")
 def batch(samples: Any, *_: Any) -> None:
-    """Keep the size of the batch."""
-    here().take_batch(samples)
+    """Keep the size of the batch, if the step with it may be recorded."""
+    loops = here()
+    if loops.listens():
+        loops.take_batch(samples)
 
 
 def watch(model: M, batch_size: int | None = None) -> M:

@@ -38,7 +38,8 @@ class Metrics:
         known = self.known
         if self._looked_at != len(known) + len(self._of_epochs):
             self._choose()
-        self._values.add(step, {name: known[name] for name in self._names})
+        if self._values.take(step, {name: known[name] for name in self._names}):
+            self._values.flush()
 
     def before_validation(self) -> None:
         """Remember what there was before, to know what it gave."""

@@ -30,17 +30,14 @@ class Values(values.Values):
         run: where they go.
     """
 
+    notes = torch.backends.cuda.is_built()
+
     def __init__(self, run: Recorder) -> None:
         super().__init__(run)
         self._streams: dict[Any, set[Any]] = {}  # by device: where values are computed
 
-    def take(self, step: int, values: Mapping[str, Any]) -> bool:
-        """Take the values of one step; True if it is time to `flush`."""
-        if torch.cuda.is_initialized():
-            self._note_streams(values)
-        return super().take(step, values)
-
-    def _note_streams(self, values: Mapping[str, Any]) -> None:
+    def note(self, values: Mapping[str, Any]) -> None:
+        """Keep on which streams of which GPUs the values are computed."""
         for value in values.values():
             tensor = value[-1] if type(value) is list else value
             if isinstance(tensor, torch.Tensor) and tensor.is_cuda:
@@ -56,26 +53,21 @@ class Values(values.Values):
 
     def read(self, values: Sequence[Any], marks: Mapping[Any, Any]) -> list[float]:
         """The values as numbers: one transfer for each device and type, however many there are."""
-        parts = [value if isinstance(value, list) else [value] for value in values]
-        numbers = iter(_read([part for some in parts for part in some], marks))
-        return [sum(next(numbers) for _ in some) for some in parts]
-
-
-def _read(values: Sequence[Any], marks: Mapping[Any, Any]) -> list[float]:
-    numbers = [0.0] * len(values)
-    alike: dict[tuple[Any, Any], list[int]] = {}
-    for place, value in enumerate(values):
-        if not isinstance(value, torch.Tensor):
-            numbers[place] = float(value)
-        elif value.is_cpu:
-            numbers[place] = float(value.item())  # there is nothing to wait for
-        else:
-            alike.setdefault((value.device, value.dtype), []).append(place)
-    for (device, _), places in alike.items():
-        some = [values[place].detach().reshape(()) for place in places]
-        for place, number in zip(places, _fetched(some, marks.get(device)), strict=True):
-            numbers[place] = number
-    return numbers
+        numbers = [0.0] * len(values)
+        elsewhere: dict[tuple[Any, Any], list[tuple[int, Any]]] = {}
+        for place, value in enumerate(values):
+            for one in value if type(value) is list else (value,):
+                if not isinstance(one, torch.Tensor):
+                    numbers[place] += float(one)
+                elif one.is_cpu:
+                    numbers[place] += one.item()  # there is nothing to wait for
+                else:
+                    elsewhere.setdefault((one.device, one.dtype), []).append((place, one))
+        for (device, _), some in elsewhere.items():
+            tensors = [one.detach().reshape(()) for _, one in some]
+            for (place, _), number in zip(some, _fetched(tensors, marks.get(device)), strict=True):
+                numbers[place] += number
+        return numbers
 
 
 def _fetched(tensors: list[Any], marks: Sequence[Any] | None) -> list[float]:

@@ -54,9 +54,10 @@ class Watcher(Idle):
         self._metrics = Metrics(run, options.log_every_n_epoch)
         self._every = options.log_every_n_step or 0  # steps
         self._checkpoints = Checkpoints(run, options, ".pth")
+        self._by_step = self._checkpoints.by_step
         self._has_data = False  # the datasets are written
         self._in_epoch = False  # a batch has begun that was not looked at yet
-        self._completed = 0  # batches before that one
+        self._batch = 0  # the number of that one in its epoch
         self._epoch_over, self._epoch = False, 0
 
     def among(self, callbacks: list[Any]) -> list[Any]:
@@ -121,7 +122,8 @@ class Watcher(Idle):
     @unharmed
     def on_exception(self, trainer: Any, module: Any, exception: BaseException) -> None:
         """Write what there is."""
-        if self._completed != _completed(trainer):  # it was not the batch itself that failed
+        completed = trainer.fit_loop.epoch_loop.batch_progress.current.completed
+        if completed > self._batch:  # it was not the batch itself that failed
             self._after_step(trainer)
         self._stop()
 
@@ -135,15 +137,15 @@ class Watcher(Idle):
         """What is known now is not of the validation."""
         self._metrics.before_validation()
 
-    def before_batch(self, trainer: Any, batch: Any) -> bool:
+    def before_batch(self, trainer: Any, batch: Any, number: int) -> bool:
         """Write what the step before this batch gave. False if there is no need of more calls."""
         if not self._has_data:
             self._has_data = True
             if self.options.log_datasets:
                 self._log_datasets(trainer, batch)
         self._after_step(trainer)
-        self._in_epoch, self._completed = True, _completed(trainer)
-        return bool(self._every or self._checkpoints.by_step)
+        self._in_epoch, self._batch = True, number
+        return bool(self._every or self._by_step)
 
     def _after_step(self, trainer: Any) -> None:
         """The batch is over, and all that it gave has been worked out by Lightning."""
@@ -153,7 +155,7 @@ class Watcher(Idle):
         step: int = trainer.global_step
         if self._every == 1 or (self._every and self._is_due(step, len(trainer.optimizers))):
             self._metrics.after_step(step)
-        if self._checkpoints.by_step and is_whole(trainer):
+        if self._by_step and is_whole(trainer):
             self._checkpoints.after_step(trainer.current_epoch, step, *self._checkpointing(trainer))
 
     def _is_due(self, step: int, optimizers: int) -> bool:
@@ -223,7 +225,7 @@ class Early(Idle):
     @unharmed
     def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
         """By now Lightning has worked out what the last step gave."""
-        if not self.watcher.before_batch(trainer, batch):
+        if not self.watcher.before_batch(trainer, batch, batch_idx):
             self.__dict__["on_train_batch_start"] = None  # not called again
 
     @unharmed
@@ -235,9 +237,3 @@ class Early(Idle):
     def on_validation_start(self, trainer: Any, module: Any) -> None:
         """What comes now is of the validation."""
         self.watcher.before_validation()
-
-
-def _completed(trainer: Any) -> int:
-    """Batches of the epoch that Lightning is done with."""
-    count: int = trainer.fit_loop.epoch_loop.batch_progress.current.completed
-    return count

@@ -51,6 +51,15 @@ def rows(path: Path, query: str) -> list[tuple[object, ...]]:
 # The file
 
 
+def test_many_points_are_inserted_together_and_each_once(path: Path, opened: Store) -> None:
+    points = [Metrics(RUN, 1000 + step, step, {"a": step / 2, "b": 1.0}) for step in range(130)]
+    opened.apply([started(), *points, *points[:60]])
+    opened.apply([points[7], Metrics(RUN, 2000, 130, {"a": 65.0})])
+    found = [(one.step, one.value) for one in opened.metric_history(RUN, "a")]
+    assert found == [(step, step / 2) for step in range(131)]
+    assert len(opened.metric_history(RUN, "b")) == 130
+
+
 def test_what_was_written_is_there_when_opened_again(path: Path) -> None:
     for number in range(3):
         with closing(open_store(f"sqlite:///{path}")) as store:
