@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core_client.clock import now
@@ -25,7 +25,7 @@ class Values(ABC):
         run: where they go.
     """
 
-    notes = False  # whether something of the values is to be known when they are taken
+    notes = False  # whether `note` is called for values as they are taken
 
     def __init__(self, run: Recorder) -> None:
         self.run = run
@@ -64,18 +64,13 @@ class Values(ABC):
 
     def write(self, rows: Sequence[Row], marks: Any) -> None:
         """Read all values of some steps, and write them; in the background."""
-        numbers = self.read([one for _, _, values in rows for one in values.values()], marks)
-        each = iter(numbers)
-        read = [(step, at, dict(zip(values, each, strict=False))) for step, at, values in rows]
-        if None in numbers:
-            read = [
-                (step, at, {name: one for name, one in values.items() if one is not None})
-                for step, at, values in read
-            ]
-        self.run.log_steps(read)
+        asked = [value for _, _, values in rows for value in values.values()]
+        numbers = iter(self.read(asked, marks))
+        self.run.log_steps([(step, at, _come(values, numbers)) for step, at, values in rows])
 
     def note(self, values: Mapping[str, Any]) -> None:
-        """Keep what has to be known of values as they are taken."""
+        """Keep what there is to be known of values as they are taken."""
+        raise NotImplementedError
 
     def marks(self) -> Any:
         """What each device has to reach before the values taken so far are there."""
@@ -88,3 +83,8 @@ class Values(ABC):
     def give_up(self) -> None:
         """The training has failed: values that have not come yet may never come."""
         self.failed = True
+
+
+def _come(names: Iterable[str], numbers: Iterator[float | None]) -> dict[str, float]:
+    """The next numbers by these names, without those that never came."""
+    return {name: one for name, one in zip(names, numbers, strict=False) if one is not None}
