@@ -5,6 +5,7 @@ from __future__ import annotations
 import dis
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from types import CodeType, FrameType
 from typing import NamedTuple
 
@@ -51,16 +52,46 @@ def places(frames: list[FrameType]) -> list[Place]:
 
 def in_one_loop(some: list[Place], others: list[Place]) -> bool:
     """Whether one loop goes through two places, that is: whether both come again and again."""
-    for one, other in zip(some, others, strict=False):
+    around = False
+    for number, (one, other) in enumerate(zip(some, others, strict=False)):
         if one[:2] != other[:2]:
             return False
         if one.instruction != other.instruction:
-            first, last = sorted((one.instruction, other.instruction))
-            return any(
-                jump.opcode in JUMPS and jump.argval <= first and last <= jump.offset
-                for jump in dis.get_instructions(one.code)
-            )
+            if _is_in_loop(one, other):
+                return True
+            # A function that makes both steps may be what is called in a loop, unless it, or what
+            # it calls, has a loop for one of them alone.
+            return around and not any(map(_is_in_loop, (*some[number:], *others[number:])))
+        around = around or _is_in_loop(one)
     return True  # the very same place: it has come again
+
+
+def follows(before: list[Place], after: list[Place]) -> bool:
+    """Whether a computation belongs to the step that came after it, as far as places can tell.
+
+    It does if one loop goes through both, or if no loop began in between that goes on.
+    """
+    for number, (one, other) in enumerate(zip(before, after, strict=False)):
+        if one != other:
+            again = one.code is other.code and one.frame != other.frame
+            return again or _is_in_loop(one, other) or not any(map(_is_in_loop, after[number:]))
+    return True
+
+
+def _is_in_loop(one: Place, other: Place | None = None) -> bool:
+    """Whether a loop goes through a place, or through two places in one running function."""
+    other = other or one
+    first, last = sorted((one.instruction, other.instruction))
+    return one[:2] == other[:2] and any(
+        start <= first and last <= end for start, end in _loops(one.code)
+    )
+
+
+@lru_cache
+def _loops(code: CodeType) -> list[tuple[int, int]]:
+    """The first and the last instruction of each loop."""
+    jumps = [one for one in dis.get_instructions(code) if one.opcode in JUMPS]
+    return [(jump.argval, jump.offset) for jump in jumps if jump.argval <= jump.offset]
 
 
 class Watch:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import FrameType
 
+    from autolog.loops.frames import Place
     from autolog.loops.library import Library
     from autolog.loops.part import Part
 
@@ -39,6 +40,7 @@ class Here:
         self.parts: dict[int, Part | None] = {}  # by the optimizer's id; None: not to be recorded
         self.training: Training | None = None  # the one of the last step
         self.losses: list[Any] = []  # whose gradients the next step will use
+        self.origins: list[tuple[int, list[Place]]] = []  # of them: number before, and whence
         self.wanted = True  # whether the next step will be recorded
         self.batch = self.fixed_batch = 0  # samples: in the last batch; as the user says
         self.watched: ref[Any] | None = None
@@ -66,7 +68,13 @@ class Here:
 
     def wants_loss(self) -> bool:
         """Whether what `backward` is called on can be kept, and is the user's."""
-        return len(self.losses) < MOST_LOSSES and not _is_called_by_framework(self.library)
+        if _is_called_by_framework(self.library):
+            return False
+        if self.training is None or self.training.resting:  # no step may ever come
+            if len(self.losses) >= MOST_LOSSES:
+                self.forget()
+            self.origins.append((len(self.losses), stacks.places(stacks.stack())))
+        return len(self.losses) < MOST_LOSSES
 
     def samples(self, losses: list[Any]) -> int:
         """How many samples the losses of one step are of, 0 if that is not known."""
@@ -75,6 +83,7 @@ class Here:
     def forget(self) -> None:
         """The gradients of the losses so far are no more."""
         self.losses.clear()
+        self.origins.clear()
 
     def after_step(self, optimizer: Any, by_closure: bool = False) -> None:
         """An optimizer has made a step.
@@ -106,6 +115,8 @@ class Here:
         """Record the step if it is to be; None if it does not even count."""
         if self.library.is_noting():
             return None
+        if self.origins:
+            self._forget_all_before(stacks.places(stacks.stack()))
         if part is None or part.training is not self.training or part.training.resting:
             part = self._of(optimizer)
         elif context.active_run() is not part.training.active:
@@ -117,6 +128,16 @@ class Here:
             if self.extra:
                 self.extra = {}
         return part
+
+    def _forget_all_before(self, step: list[Place]) -> None:
+        """Of losses that were kept while no loop went on, keep those that the step is made with."""
+        first = len(self.losses)
+        for number, origin in reversed(self.origins):
+            if not stacks.follows(origin, step):
+                del self.losses[:first]
+                break
+            first = number
+        self.origins.clear()
 
     def _of(self, optimizer: Any) -> Part | None:
         """What is recorded of an optimizer whose loop is new, was over, or was left for another."""
