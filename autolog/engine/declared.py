@@ -6,6 +6,8 @@ from outside, and nothing of the machinery of a recorded call is in its way.
 
 from __future__ import annotations
 
+from functools import wraps
+
 from autolog.engine import guard
 from autolog.engine.hook import Hook, unseen
 
@@ -48,24 +50,29 @@ class Declared(Hook):
 class Observing(Declared):
     """Tells the handler of each call that has returned."""
 
-    def wrapper(self, site: Site) -> Callable[..., Any]:
+    @unseen
+    def intercept(
+        self, site: Site, wrapped: Callable[..., Any], instance: Any,
+        args: tuple[Any, ...], kwargs: dict[str, Any],
+    ) -> Any:  # fmt: skip
+        """Make the call, then tell of it."""
+        result = wrapped(*args, **kwargs)
+        told = args if instance is None else (instance, *args)
+        with guard.guarded(f"{self.framework.name}: after {site.name}"):
+            self.handler(result, *told, **kwargs)
+        return result
+
+    def function(self, site: Site, wrapped: Callable[..., Any]) -> Callable[..., Any]:
         """Make the call, then tell of it: as little as can be between the caller and the call."""
         handler = self.handler
 
         @unseen
-        def call(
-            wrapped: Callable[..., Any],
-            instance: Any,
-            args: tuple[Any, ...],
-            kwargs: dict[str, Any],
-        ) -> Any:
+        @wraps(wrapped)
+        def call(*args: Any, **kwargs: Any) -> Any:
             result = wrapped(*args, **kwargs)
             if self.active:
                 try:
-                    if instance is None:
-                        handler(result, *args, **kwargs)
-                    else:
-                        handler(result, instance, *args, **kwargs)
+                    handler(result, *args, **kwargs)
                 except Exception as error:  # noqa: BLE001 - the user's call has succeeded
                     guard.report(f"{self.framework.name}: after {site.name}", error)
             return result

@@ -98,6 +98,10 @@ class Hook:
 
         return call
 
+    def function(self, site: Site, wrapped: Callable[..., Any]) -> Callable[..., Any] | None:
+        """A function that is called in a function's place, of hooks that need it to be quick."""
+        return None
+
     def admitted(self) -> bool:
         """Whether the module that has come may be patched."""
         return True

@@ -15,7 +15,7 @@ import pkgutil
 import sys
 import weakref
 from collections.abc import Callable, Iterator
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import wrapt
@@ -42,8 +42,12 @@ class Site:
             self._known = function, _signature(wrapped)
         return self._known[1]
 
-    def layer(self, wrapped: Any) -> Layer:
+    def layer(self, wrapped: Any) -> Any:
         """The hook's layer around a function or descriptor."""
+        function = self.hook.function(self, wrapped) if type(wrapped) is FunctionType else None
+        if function is not None:
+            _functions[function] = self
+            return function
         layer = Layer(wrapped, self.hook.wrapper(self))
         layer._self_site = self
         return layer
@@ -55,8 +59,8 @@ def _signature(wrapped: Callable[..., Any]) -> inspect.Signature:
     """
     signature = inspect.signature(wrapped)
     kinds = {one.kind for one in signature.parameters.values()}
-    while isinstance(wrapped, (Layer, BoundLayer)):
-        wrapped = wrapped.__wrapped__
+    while isinstance(wrapped, BoundLayer) or _site(getattr(wrapped, "__func__", wrapped)):
+        wrapped = wrapped.__wrapped__  # type: ignore[attr-defined]
     outermost = inspect.signature(wrapped, follow_wrapped=False).parameters.values()
     if inspect.Parameter.VAR_POSITIONAL in kinds or not any(
         one.kind is one.VAR_POSITIONAL for one in outermost
@@ -146,9 +150,11 @@ class Inherited:
         return getattr(self.owner, self.name)(*args, **kwargs)
 
 
+# Layers that are plain functions, with their places.
+_functions: weakref.WeakKeyDictionary[Any, Site] = weakref.WeakKeyDictionary()
 # Owners with a layer, and functions' layers, per hook; names to rebind in the user's modules.
 _owners: dict[Hook, weakref.WeakSet[Any]] = {}
-_layers: dict[Hook, list[Layer]] = {}
+_layers: dict[Hook, list[Any]] = {}
 _moved: dict[int, tuple[Any, Any]] = {}
 
 
@@ -192,8 +198,15 @@ def undo(hook: Hook) -> None:
         _moved[id(layer)] = (layer, _below_idle_layers(layer))
 
 
+def _site(there: Any) -> Site | None:
+    """Where a layer of ours was put; None if it is something else."""
+    if type(there) is Layer:
+        return there._self_site
+    return _functions.get(there) if type(there) is FunctionType else None
+
+
 def _below_idle_layers(there: Any) -> Any:
-    while type(there) is Layer and not there._self_site.hook.active:
+    while (site := _site(there)) is not None and not site.hook.active:
         there = there.__wrapped__
     return there
 
@@ -215,8 +228,10 @@ def rebind() -> None:
 def _wrap_function(hook: Hook, module: ModuleType, name: str) -> None:
     there = vars(module)[name]
     layers = _layers.setdefault(hook, [])
-    layer = _layer_in(there, hook)
-    if layer is None:
+    found = _layer_in(there, hook)
+    if found is not None:
+        layer = found[0]
+    else:
         layer = next((one for one in layers if one.__wrapped__ is there), None)
         layer = layer or Site(hook, module, name).layer(there)
         setattr(module, name, layer)
@@ -232,8 +247,8 @@ def _wrap_method(hook: Hook, cls: type, name: str) -> bool:
     if definer is None or definer is object:
         return False
     there = vars(definer)[name]
-    layer = _layer_in(there, hook)
-    if layer is not None and layer._self_site.owner() is definer:
+    found = _layer_in(there, hook)
+    if found is not None and found[1].owner() is definer:
         if definer is cls:
             _remember(hook, cls)
         return True
@@ -248,11 +263,12 @@ def _wrap_method(hook: Hook, cls: type, name: str) -> bool:
     return True
 
 
-def _layer_in(there: Any, hook: Hook) -> Layer | None:
+def _layer_in(there: Any, hook: Hook) -> tuple[Any, Site] | None:
     """The hook's layer in what is there, on top or below the wrappers of other libraries."""
     for _ in range(DEPTH):
-        if type(there) is Layer and there._self_site.hook is hook:
-            return there
+        site = _site(there)
+        if site is not None and site.hook is hook:
+            return there, site
         there = getattr(there, "__wrapped__", None)
     return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -16,7 +17,7 @@ from core_client.checks import check_key
 from core_client.entities import RunStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from types import FrameType
 
     from autolog.loops.frames import Place
@@ -41,7 +42,7 @@ class Here:
         self.training: Training | None = None  # the one of the last step
         self.losses: list[Any] = []  # whose gradients the next step will use
         self.origins: list[tuple[int, list[Place]]] = []  # of them: number before, and whence
-        self.wanted = True  # whether the next step will be recorded
+        self.wanted = True  # whether the next step will be recorded, or may be of another loop
         self.batch = self.fixed_batch = 0  # samples: in the last batch; as the user says
         self.watched: ref[Any] | None = None
         self.extra: dict[str, Any] = {}
@@ -60,15 +61,19 @@ class Here:
         kept = self.library.kept
         self.extra.update({check_key(key, "metric"): kept(one) for key, one in metrics.items()})
 
-    def listens(self) -> bool:
-        """Whether the next step is recorded, or may be that of another loop."""
-        return not self.quiet and (
-            self.wanted or (self.training is not None and self.training.resting)
-        )
+    @contextmanager
+    def silenced(self) -> Iterator[None]:
+        """A framework makes the steps for a while, and is recorded itself."""
+        before = self.quiet
+        self.quiet, self.wanted = True, False
+        try:
+            yield
+        finally:
+            self.quiet, self.wanted = before, not before
 
     def wants_loss(self) -> bool:
-        """Whether what `backward` is called on can be kept, and is the user's."""
-        if _is_called_by_framework(self.library):
+        """Whether what `backward` is called on is to be kept."""
+        if not self.wanted or self.quiet or _is_called_by_framework(self.library):
             return False
         if self.training is None or self.training.resting:  # no step may ever come
             if len(self.losses) >= MOST_LOSSES:
@@ -95,12 +100,7 @@ class Here:
         if self.quiet:
             return
         part = self.parts.get(id(optimizer))
-        if (
-            part is None
-            or part.count == part.due
-            or part.training is not self.training
-            or part.training.resting
-        ):
+        if self.wanted or part is None or part.training is not self.training:
             part = self._recorded(part, optimizer, by_closure)
         if part is not None:
             part.count += 1
@@ -165,7 +165,7 @@ class Here:
                 training.rest()
                 training.leave()
             name = "Model" if model is None else type(model).__name__
-            training = Training(self.library, options, name, stack)
+            training = Training(self, options, name, stack)
         return self._add(training, optimizer, model, stack)
 
     def _add(self, training: Training, optimizer: Any, model: Any, stack: list[FrameType]) -> Part:

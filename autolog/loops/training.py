@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from autolog.engine.options import Options
-    from autolog.loops.library import Library
+    from autolog.loops.here import Here
 
 
 class Training:
@@ -32,17 +32,16 @@ class Training:
     goes on in the same run, and rests when the calling function returns.
 
     Args:
-        library: what the loop is written with.
+        here: the loops of the thread.
         options: of the library's `autolog`.
         name: the model's class.
         stack: the functions that run.
     """
 
-    def __init__(
-        self, library: Library, options: Options, name: str, stack: list[FrameType]
-    ) -> None:
-        self.library, self.options = library, options
-        self.session = Session(library.name, options, current.get())
+    def __init__(self, here: Here, options: Options, name: str, stack: list[FrameType]) -> None:
+        self._here = ref(here)
+        self.library, self.options = here.library, options
+        self.session = Session(here.library.name, options, current.get())
         self.run = self.session.run.scope(name)
         self.active = self.session.run.run
         _end_with_process()
@@ -130,7 +129,8 @@ class Training:
         """It is over for good."""
         if self.ended:
             return
-        self.ended = self.resting = True
+        self.ended = True
+        self._pause()
         background.not_before_waiting(self.look)
         for part in self.parts:
             part.hand_in(last=True)
@@ -145,12 +145,18 @@ class Training:
 
     def rest(self) -> None:
         """The loop is over, unless the same optimizer goes on later."""
-        self.resting = True
+        self._pause()
         for part in self.parts:
             part.hand_in(last=True)
         run = self.session.opened
         if run is not None and run.info.status == RunStatus.RUNNING:
             context.rest(run)
+
+    def _pause(self) -> None:
+        self.resting = True
+        here = self._here()
+        if here is not None:
+            here.wanted = True  # for the next step may be of another loop
 
     def _over(self, returned: bool) -> None:
         """The function that makes the steps is over."""

@@ -56,12 +56,10 @@ class Fit:
         """Have Lightning tell us of the training. The list of callbacks is the user's."""
         trainer, callbacks = self.trainer, self.trainer.callbacks
         ours = trainer.callbacks = self.watcher.among(callbacks)
-        loops = here()
-        before, loops.quiet = loops.quiet, True
         try:
-            yield
+            with here().silenced():
+                yield
         finally:
-            loops.quiet = before
             if trainer.callbacks is ours:
                 trainer.callbacks = callbacks
             else:  # the module has brought some of its own

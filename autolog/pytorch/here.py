@@ -32,7 +32,7 @@ class Here(here.Here):
 
     def after_scaling(self, outputs: Any, scaled: Any) -> None:
         """A loss was multiplied, so that its gradients do not vanish."""
-        if scaled is not outputs and self.listens():
+        if scaled is not outputs and self.wanted:
             if isinstance(outputs, torch.Tensor):
                 self.scaled[id(scaled)] = outputs.detach()
             else:
@@ -41,9 +41,7 @@ class Here(here.Here):
 
     def after_backward(self, tensors: Any, weights: Any) -> None:
         """Gradients were computed: keep what they are the gradients of."""
-        if not self.listens() or not self.wants_loss():
-            return
-        if _inside() != -1 or self.library.is_noting():
+        if not self.wants_loss() or _inside() != -1 or self.library.is_noting():
             return
         if isinstance(tensors, torch.Tensor):
             if not tensors.ndim and not self.scaled:  # as nearly always

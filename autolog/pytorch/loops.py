@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from autolog.engine import after, before, while_on
 from autolog.loops import threads
 
@@ -35,32 +37,30 @@ def _after_step(optimizer: Any, args: Any, kwargs: Any) -> None:
         here().forget()
 
 
-_told = _after_step
+_listening: list[Any] = []  # the handle of PyTorch's hook, while there is one
 
 
 @while_on("torch.optim.optimizer")
 def steps(module: Any) -> Generator[None, None, None]:
     """Be told of each optimizer's steps."""
-
-    def told(optimizer: Any, args: Any, kwargs: Any) -> None:
-        _told(optimizer, args, kwargs)
-
-    handle = module.register_optimizer_step_post_hook(told)
+    _listening.append(module.register_optimizer_step_post_hook(_after_step))
+    if "torch._dynamo" in sys.modules:  # something may be compiled already
+        compiling()
     yield
-    handle.remove()
+    _listening.pop().remove()
 
 
-@while_on("torch._dynamo")
-def compiled_steps(_: Any) -> Generator[None, None, None]:
-    """Be told of steps in compiled functions too, by what is not compiled itself.
+@before("torch", "compile")
+def compiling(*_: Any, **__: Any) -> None:
+    """From now on, be told of steps by what is not compiled: they may be part of what is.
 
     The graph gets no further break: PyTorch itself ends it before an optimizer's hooks.
     """
     from torch.compiler import disable
+    from torch.optim.optimizer import register_optimizer_step_post_hook
 
-    global _told
-    _told = disable(_after_step)
-    yield
+    _listening.pop().remove()
+    _listening.append(register_optimizer_step_post_hook(disable(_after_step)))
 
 
 @while_on("torch.nn.modules.module")
@@ -80,7 +80,9 @@ def building(module: Any) -> Generator[None, None, None]:
 @after("torch.autograd", "backward")
 def backward(_: None, tensors: Any, grad_tensors: Any = None, *__: Any, **___: Any) -> None:
     """Keep the loss. `Tensor.backward` ends up here as well."""
-    here().after_backward(tensors, grad_tensors)
+    loops = here()
+    if loops.wanted:  # else it ends here: after each step there is little that may be done
+        loops.after_backward(tensors, grad_tensors)
 
 
 @after("torch.amp.grad_scaler", "GradScaler.scale")
@@ -113,9 +115,9 @@ def capture_is_over(*_: Any, **__: Any) -> None:
 
 @after("torch.utils.data.dataloader", "_BaseDataLoaderIter.__next__")
 def batch(samples: Any, *_: Any) -> None:
-    """Keep the size of the batch, if the step with it may be recorded."""
+    """Keep the size of the batch."""
     loops = here()
-    if loops.listens():
+    if loops.wanted:
         loops.take_batch(samples)
 
 

@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import importlib
-import time
 from collections.abc import Callable
 from statistics import median
 from typing import Any
 
 from benchmarks.measure import Row, measure
+from benchmarks.turns import Train, bare_and_recorded
 
-STEPS, BATCH, ROUNDS = 2000, 64, 5
+STEPS, BATCH, TURN, ROUNDS = 2000, 64, 20, 8
 
 
-def loop() -> Callable[[], float]:
-    """A training that gives its mean seconds per step, the first one left out."""
+def loop() -> Train:
+    """A training that calls what it is given every so many steps."""
     import torch
     from torch import nn
 
     torch.set_num_threads(1)
     images, labels = torch.rand(BATCH, 784), torch.randint(0, 10, (BATCH,))
 
-    def train() -> float:
+    def train(turn: Callable[[], None]) -> None:
         model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
         optimizer = torch.optim.Adam(model.parameters())
-        began = 0.0
-        for _ in range(STEPS + 1):
+        for step in range(STEPS):
             optimizer.zero_grad()
             loss = nn.functional.cross_entropy(model(images), labels)
             loss.backward()
             optimizer.step()
-            began = began or time.perf_counter()
-        return (time.perf_counter() - began) / STEPS
+            if step % TURN == TURN - 1:
+                turn()
 
     return train
 
@@ -42,16 +41,15 @@ def loop() -> Callable[[], float]:
     pairs=3,
 )
 def own_loop(library: str) -> list[float]:
-    train = loop()
-    train()
-    mlflow: Any = importlib.import_module(library)
-    bare, recorded = [], []
-    for _ in range(ROUNDS):  # in turns, so that a machine that slows down favours nobody
-        mlflow.pytorch.autolog(disable=True, silent=True)
-        bare.append(train())
+    def record() -> Callable[[], object]:
+        mlflow: Any = importlib.import_module(library)
         mlflow.pytorch.autolog(silent=True)
-        recorded.append(train())
-        mlflow.flush_async_logging()
-    if not mlflow.search_runs(search_all_experiments=True, output_format="list"):
+        return mlflow.flush_async_logging  # type: ignore[no-any-return]
+
+    seconds = bare_and_recorded(loop(), record, ROUNDS)
+    if not importlib.import_module(library).search_runs(
+        search_all_experiments=True, output_format="list"
+    ):
         raise RuntimeError("nothing recorded")
-    return [median(recorded) / median(bare), (median(recorded) - median(bare)) * 1e6]
+    added = median(recorded - bare for bare, recorded in seconds)
+    return [median(recorded / bare for bare, recorded in seconds), added / STEPS * 1e6]

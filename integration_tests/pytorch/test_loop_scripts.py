@@ -48,6 +48,30 @@ def train(rank):
 if __name__ == "__main__":
     torch.multiprocessing.spawn(train, nprocs=2)
 """
+COMPILED = """
+import logging
+import torch
+import autolog
+
+logging.getLogger("torch._dynamo").setLevel(logging.ERROR)  # it says what it leaves out of graphs
+logging.getLogger("torch._logging").setLevel(logging.ERROR)
+graphs = []
+
+def backend(graph, _):
+    graphs.append(len(graph.graph.nodes))
+    return graph
+
+{first}
+model = torch.nn.Linear(3, 1)
+optimizer = torch.optim.Adam(model.parameters())
+step = torch.compile(optimizer.step, backend=backend)
+{then}
+for _ in range(5):
+    model(torch.ones(4, 3)).square().mean().backward()
+    step()
+    optimizer.zero_grad()
+print(graphs)
+"""
 
 
 def test_a_loop_in_no_function_ends_with_the_script(tmp_path: Path) -> None:
@@ -56,6 +80,16 @@ def test_a_loop_in_no_function_ends_with_the_script(tmp_path: Path) -> None:
     (run,) = client.search_runs(["0"])
     assert run.info.status == "FINISHED"
     assert run.data.params["model"] == "Linear"
+    assert len(client.get_metric_history(run.info.run_id, "loss")) == 5
+
+
+@pytest.mark.parametrize("place", ["first", "then"])
+def test_a_compiled_step_is_compiled_as_without_us(tmp_path: Path, place: str) -> None:
+    without = run_script(COMPILED.format(first="", then=""), tmp_path)
+    on = {"first": "", "then": "", place: "autolog.pytorch.autolog()"}
+    assert run_script(COMPILED.format(**on), tmp_path) == without
+    client = Client(f"sqlite:///{tmp_path}/mlflow.db")
+    (run,) = client.search_runs(["0"])
     assert len(client.get_metric_history(run.info.run_id, "loss")) == 5
 
 
