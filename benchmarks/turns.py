@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 Train = Callable[[Callable[[], None]], object]
 
@@ -52,14 +53,18 @@ class Turns:
 
 
 def bare_and_recorded(
-    train: Train, record: Callable[[], Callable[[], object]], rounds: int
+    train: Train, library: str, rounds: int, options: Mapping[str, Any] | None = None
 ) -> list[tuple[float, float]]:
-    """Seconds of the same training without and with recording, of each round.
+    """Seconds of the same training in PyTorch without and with recording, of each round.
 
     Args:
         train: trains, and calls what it is given every few milliseconds.
-        record: switches the recording on, and gives what waits until all is written.
+        library: what records, `autolog` or `mlflow`.
         rounds: trainings of each kind.
+        options: of the library's `pytorch.autolog`.
+
+    Raises:
+        RuntimeError: nothing was recorded.
     """
     (ours, to_us), (theirs, to_them), (results, to_results) = os.pipe(), os.pipe(), os.pipe()
     if not os.fork():
@@ -67,12 +72,14 @@ def bare_and_recorded(
         turns = Turns(theirs, to_us)
         bare = [turns.seconds(train, lambda: None) for _ in range(rounds)]
         os.write(to_results, json.dumps(bare).encode())
-        sys.stdout.flush()
         os._exit(0)
-    written = record()
+    mlflow: Any = importlib.import_module(library)
+    mlflow.pytorch.autolog(silent=True, **(options or {}))
     train(lambda: None)
-    written()
+    mlflow.flush_async_logging()
     os.write(to_us, b".")
     turns = Turns(ours, to_them)
-    recorded = [turns.seconds(train, written) for _ in range(rounds)]
+    recorded = [turns.seconds(train, mlflow.flush_async_logging) for _ in range(rounds)]
+    if not mlflow.search_runs(search_all_experiments=True, output_format="list"):
+        raise RuntimeError("nothing recorded")
     return list(zip(json.loads(os.read(results, 65536)), recorded, strict=True))

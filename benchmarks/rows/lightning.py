@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from statistics import median
 from typing import Any
 
 from benchmarks.measure import Row, measure
-from benchmarks.rows.sklearn import times_slower
+from benchmarks.turns import Train, bare_and_recorded
 
-STEPS, BATCH = 1000, 32
+STEPS, BATCH, TURN, ROUNDS = 1000, 32, 10, 8
 
 
 def trainer(**how: Any) -> Any:
@@ -57,23 +58,33 @@ def training(steps: int) -> tuple[Any, Any]:
     return Classifier(), DataLoader(data, batch_size=BATCH)
 
 
-def fit() -> Callable[[], object]:
+def fit() -> Train:
+    """A training that calls what it is given every so many steps."""
     import logging
     import warnings
 
+    import pytorch_lightning as pl
     import torch
+
+    class Turn(pl.Callback):
+        def __init__(self, turn: Callable[[], None]) -> None:
+            self.turn = turn
+
+        def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+            if trainer.global_step % TURN == 0:
+                self.turn()
 
     warnings.simplefilter("ignore")
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     torch.set_num_threads(1)
     module, loader = training(STEPS)
-    return lambda: trainer().fit(module, loader)
+    return lambda turn: trainer(callbacks=[Turn(turn)]).fit(module, loader)
 
 
 @measure(Row("lightning, 1000 steps, each recorded, models off", "x", at_most=1.03), pairs=3)
 def every_step(library: str) -> list[float]:
     options = {"log_every_n_step": 1, "log_models": False, "checkpoint": False}
-    return [times_slower(library, fit(), 3, of="pytorch", **options)]
+    return [median(one / bare for bare, one in bare_and_recorded(fit(), library, ROUNDS, options))]
 
 
 @measure(Row("lightning, two processes (gloo, CPU), the whole script", "s more"), pairs=3)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from statistics import median
-from typing import Any
 
 from benchmarks.measure import Row, measure
 from benchmarks.turns import Train, bare_and_recorded
@@ -41,15 +39,6 @@ def loop() -> Train:
     pairs=3,
 )
 def own_loop(library: str) -> list[float]:
-    def record() -> Callable[[], object]:
-        mlflow: Any = importlib.import_module(library)
-        mlflow.pytorch.autolog(silent=True)
-        return mlflow.flush_async_logging  # type: ignore[no-any-return]
-
-    seconds = bare_and_recorded(loop(), record, ROUNDS)
-    if not importlib.import_module(library).search_runs(
-        search_all_experiments=True, output_format="list"
-    ):
-        raise RuntimeError("nothing recorded")
+    seconds = bare_and_recorded(loop(), library, ROUNDS)
     added = median(recorded - bare for bare, recorded in seconds)
     return [median(recorded / bare for bare, recorded in seconds), added / STEPS * 1e6]
