@@ -71,8 +71,8 @@ class Here:
         finally:
             self.quiet, self.wanted = before, not before
 
-    def wants_loss(self) -> bool:
-        """Whether what `backward` is called on is to be kept."""
+    def makes_room(self) -> bool:
+        """Get ready to keep what `backward` was called on; False if that is not to be kept."""
         if not self.wanted or self.quiet or _is_called_by_framework(self.library):
             return False
         if self.training is None or self.training.resting:  # no step may ever come

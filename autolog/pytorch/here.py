@@ -41,7 +41,7 @@ class Here(here.Here):
 
     def after_backward(self, tensors: Any, weights: Any) -> None:
         """Gradients were computed: keep what they are the gradients of."""
-        if not self.wants_loss() or _inside() != -1 or self.library.is_noting():
+        if _inside() != -1 or self.library.is_noting() or not self.makes_room():
             return
         if isinstance(tensors, torch.Tensor):
             if not tensors.ndim and not self.scaled:  # as nearly always

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import inspect
+import pickle
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import autolog
-from autolog.engine import after, before, while_on
+from autolog.engine import after, before, hook, options, while_on
 from tests.conftest import Faults
 from tests.engine.conftest import Toy
 from tests.engine.conftest import __name__ as toys
@@ -95,3 +99,77 @@ def test_a_modules_own_hooks_are_used_while_the_framework_is_on(
     assert toy.load("toylib.hooked").callbacks == []
     toy.autolog()
     assert toy.load("toylib.hooked").callbacks == ["ours"]
+
+
+@pytest.fixture
+def told(toy: Toy) -> list[Any]:
+    """Results of `train` and `Other.fit`, which are looked on."""
+    results: list[Any] = []
+
+    def look(result: Any, *_: Any, **__: Any) -> None:
+        results.append(result)
+
+    look.__module__ = toys
+    after("toylib.training", "train")(look)
+    after("toylib.base", "Other.fit")(look)
+    return results
+
+
+def test_what_is_looked_on_looks_as_before(toy: Toy, told: list[Any]) -> None:
+    def look() -> list[Any]:
+        base, training = toy.load("toylib.base"), toy.load("toylib.training")
+        return [
+            (inspect.signature(one), inspect.getsource(one), one.__qualname__, one.__module__)
+            for one in (training.train, base.Other.fit, base.Other().fit)
+        ]
+
+    plain = look()
+    toy.autolog()
+    base, training = toy.load("toylib.base"), toy.load("toylib.training")
+    assert look() == plain
+    assert pickle.loads(pickle.dumps(training.train)) is training.train
+    assert pickle.loads(pickle.dumps(base.Other().fit))(3) == ("other", 3)
+    assert copy.deepcopy(base.Other.fit) is base.Other.fit
+    assert toy.load("toylib").train is training.train
+    assert told == [("other", 3)]
+
+
+def test_a_wrapper_above_what_is_looked_on_is_not_taken_for_ours(toy: Toy, told: list[Any]) -> None:
+    base = toy.load("toylib.base")
+    raw = base.Other.fit
+    toy.autolog()
+    ours = base.Other.fit
+    theirs = base.Other.fit = functools.wraps(ours)(lambda self, X: ours(self, X))
+    base.Other().fit(1)
+    toy.autolog(disable=True)
+    base.Other().fit(2)
+    toy.autolog()
+    base.Other().fit(3)
+    assert base.Other.fit is theirs
+    assert [X for _, X in told] == [1, 3]
+    base.Other.fit = ours  # they undo theirs
+    toy.autolog(disable=True)
+    assert base.Other.fit is raw
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_function_may_be_recorded_and_looked_on(
+    toy: Toy, told: list[Any], order: tuple[int, int]
+) -> None:
+    given: list[Any] = []
+
+    def recorded(call: Any) -> Iterator[None]:
+        given.append(call.arguments["params"])
+        yield
+
+    toy.on("train", "toylib.training")(recorded)
+    training = toy.load("toylib.training")
+    raw = training.train
+    hooks = [one for one in options._declared if one.path == "train"]
+    toy.autolog()
+    training.train({"a": 1})
+    assert (given, told) == ([{"a": 1}], [{"params": {"a": 1}, "rounds": 2}])
+    for position in order:
+        hook.remove([hooks[position]])
+        training.train({})
+    assert training.train is raw
