@@ -54,13 +54,13 @@ def in_one_loop(some: list[Place], others: list[Place]) -> bool:
     """Whether one loop goes through two places, that is: whether both come again and again."""
     around = False
     for number, (one, other) in enumerate(zip(some, others, strict=False)):
-        if one[:2] != other[:2]:
+        if one[:2] != other[:2] and not (around and one.code is other.code):
             return False
         if one.instruction != other.instruction:
             if _is_in_loop(one, other):
                 return True
-            # A function that makes both steps may be what is called in a loop, unless it, or what
-            # it calls, has a loop for one of them alone.
+            # A function that makes both steps may be what is called in a loop, in one call or in
+            # several, unless it, or what it calls, has a loop for one of them alone.
             return around and not any(map(_is_in_loop, (*some[number:], *others[number:])))
         around = around or _is_in_loop(one)
     return True  # the very same place: it has come again

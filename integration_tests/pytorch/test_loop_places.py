@@ -73,6 +73,21 @@ def test_a_function_that_makes_the_steps_of_two_optimizers(step: Callable[..., N
     assert len(losses(run)) == len(losses(run, "optimizer_2.loss")) == STEPS
 
 
+def test_a_generator_that_learns_in_every_second_call() -> None:
+    def call(number: int) -> None:
+        single(critic, of_critic)
+        if number % 2:
+            loss_of(generator).backward()
+            of_generator.step()
+
+    (critic, of_critic), (generator, of_generator) = pair(), pair()
+    for number in range(2 * STEPS):
+        call(number)
+    run = only_run()
+    assert len(losses(run)) == 2 * STEPS
+    assert len(losses(run, "optimizer_2.loss")) == STEPS
+
+
 def test_trainings_of_each_fold_are_runs_of_their_own() -> None:
     def train(model: Any, optimizer: Any) -> None:
         for _ in range(STEPS):

@@ -1,0 +1,83 @@
+"""What the places of two calls tell of each other, on every version of Python."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from autolog.loops.frames import Place, follows, in_one_loop, places, stack
+
+Mark = Callable[[str], None]
+
+
+def one_after_the_other(mark: Mark) -> None:
+    mark("first")
+    mark("second")
+
+
+def in_a_loop(mark: Mark) -> None:
+    for _ in range(2):
+        one_after_the_other(mark)
+
+
+def in_two_loops(mark: Mark) -> None:
+    for _ in range(2):
+        mark("first")
+    number = 0
+    while number < 2:
+        mark("second")
+        number += 1
+
+
+def in_two_loops_in_a_loop(mark: Mark) -> None:
+    for _ in range(2):
+        in_two_loops(mark)
+
+
+def several_then_one(mark: Mark) -> None:
+    for _ in range(2):
+        mark("first")
+    mark("second")
+
+
+def one_then_several(mark: Mark) -> None:
+    mark("first")
+    for _ in range(2):
+        mark("second")
+
+
+def in_every_second_call(mark: Mark) -> None:
+    def call(number: int) -> None:
+        mark("first")
+        if number % 2:
+            mark("second")
+
+    for number in range(2):
+        call(number)
+
+
+@pytest.mark.parametrize(
+    ("function", "one_loop", "belongs"),
+    [
+        (one_after_the_other, False, True),
+        (in_a_loop, True, True),
+        (in_two_loops, False, False),
+        (in_two_loops_in_a_loop, False, False),
+        (several_then_one, False, True),
+        (one_then_several, False, False),
+        (in_every_second_call, True, True),
+    ],
+)
+def test_two_places(function: Callable[[Mark], None], one_loop: bool, belongs: bool) -> None:
+    found: dict[str, list[Place]] = {}
+
+    def mark(name: str) -> None:
+        found.setdefault(name, places(stack()))
+
+    thread = threading.Thread(target=function, args=(mark,))  # pytest itself calls tests in loops
+    thread.start()
+    thread.join()
+    assert in_one_loop(found["first"], found["second"]) is one_loop
+    assert follows(found["first"], found["second"]) is belongs
