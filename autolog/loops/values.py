@@ -25,8 +25,6 @@ class Values(ABC):
         run: where they go.
     """
 
-    notes = False  # whether `note` is called for values as they are taken
-
     def __init__(self, run: Recorder) -> None:
         self.run = run
         self._rows: list[Row] = []
@@ -50,8 +48,6 @@ class Values(ABC):
         if not rows:
             self._since = at
         rows.append((step, at, values))
-        if self.notes:
-            self.note(values)
         return at - self._since > LONGEST or len(rows) >= MOST
 
     def flush(self) -> None:
@@ -67,10 +63,6 @@ class Values(ABC):
         asked = [value for _, _, values in rows for value in values.values()]
         numbers = iter(self.read(asked, marks))
         self.run.log_steps([(step, at, _come(values, numbers)) for step, at, values in rows])
-
-    def note(self, values: Mapping[str, Any]) -> None:
-        """Keep what there is to be known of values as they are taken."""
-        raise NotImplementedError
 
     def marks(self) -> Any:
         """What each device has to reach before the values taken so far are there."""

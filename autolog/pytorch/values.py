@@ -14,6 +14,8 @@ from autolog.pytorch.captures import apart
 if TYPE_CHECKING:
     from autolog.engine.recorder import Recorder
 
+HAS_CUDA = torch.backends.cuda.is_built()
+
 
 def kept(tensor: Any) -> Any:
     """A tensor's value to be read later: no graph is kept, and nothing waits for a device.
@@ -30,14 +32,17 @@ class Values(values.Values):
         run: where they go.
     """
 
-    notes = torch.backends.cuda.is_built()
-
     def __init__(self, run: Recorder) -> None:
         super().__init__(run)
         self._streams: dict[Any, set[Any]] = {}  # by device: where values are computed
 
-    def note(self, values: Mapping[str, Any]) -> None:
-        """Keep on which streams of which GPUs the values are computed."""
+    def take(self, step: int, values: Mapping[str, Any]) -> bool:
+        """Take the values of one step; True if it is time to `flush`."""
+        if HAS_CUDA:
+            self._note_streams(values)
+        return super().take(step, values)
+
+    def _note_streams(self, values: Mapping[str, Any]) -> None:
         for value in values.values():
             tensor = value[-1] if type(value) is list else value
             if isinstance(tensor, torch.Tensor) and tensor.is_cuda:
