@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,12 +17,11 @@ class Turns:
     """One of two processes that train in turns.
 
     Args:
-        hears: file descriptor from which a byte comes for each turn.
-        tells: file descriptor to which it goes when the turn is over.
+        other: leads to the other one; a byte goes there when a turn is over.
     """
 
-    def __init__(self, hears: int, tells: int) -> None:
-        self._hears, self._tells = hears, tells
+    def __init__(self, other: socket.socket) -> None:
+        self._other = other
         self._seconds = self._since = 0.0
 
     def seconds(self, train: Train, afterwards: Callable[[], object]) -> float:
@@ -36,16 +36,17 @@ class Turns:
         train(self._next)
         self._end()
         afterwards()
-        os.write(self._tells, b".")
+        self._other.sendall(b".")
         return self._seconds
 
     def _next(self) -> None:
         self._end()
-        os.write(self._tells, b".")
+        self._other.sendall(b".")
         self._begin()
 
     def _begin(self) -> None:
-        os.read(self._hears, 1)
+        if not self._other.recv(1):
+            raise RuntimeError("the other process is gone")
         self._since = time.perf_counter()
 
     def _end(self) -> None:
@@ -66,20 +67,26 @@ def bare_and_recorded(
     Raises:
         RuntimeError: nothing was recorded.
     """
-    (ours, to_us), (theirs, to_them), (results, to_results) = os.pipe(), os.pipe(), os.pipe()
+    ours, theirs = socket.socketpair()
     if not os.fork():
-        train(lambda: None)
-        turns = Turns(theirs, to_us)
-        bare = [turns.seconds(train, lambda: None) for _ in range(rounds)]
-        os.write(to_results, json.dumps(bare).encode())
-        os._exit(0)
+        ours.close()
+        try:
+            train(lambda: None)
+            theirs.sendall(b".")  # the first turn is not ours
+            turns = Turns(theirs)
+            bare = [turns.seconds(train, lambda: None) for _ in range(rounds)]
+            theirs.sendall(json.dumps(bare).encode())
+        finally:
+            os._exit(0)
+    theirs.close()
     mlflow: Any = importlib.import_module(library)
     mlflow.pytorch.autolog(silent=True, **(options or {}))
     train(lambda: None)
     mlflow.flush_async_logging()
-    os.write(to_us, b".")
-    turns = Turns(ours, to_them)
+    turns = Turns(ours)
     recorded = [turns.seconds(train, mlflow.flush_async_logging) for _ in range(rounds)]
     if not mlflow.search_runs(search_all_experiments=True, output_format="list"):
         raise RuntimeError("nothing recorded")
-    return list(zip(json.loads(os.read(results, 65536)), recorded, strict=True))
+    with ours.makefile("rb") as file:
+        bare = json.loads(file.read().lstrip(b"."))  # after the byte for the last turn
+    return list(zip(bare, recorded, strict=True))

@@ -62,7 +62,7 @@ class Values(ABC):
         """Read all values of some steps, and write them; in the background."""
         asked = [value for _, _, values in rows for value in values.values()]
         numbers = iter(self.read(asked, marks))
-        self.run.log_steps([(step, at, _come(values, numbers)) for step, at, values in rows])
+        self.run.log_steps([(step, at, _named(values, numbers)) for step, at, values in rows])
 
     def marks(self) -> Any:
         """What each device has to reach before the values taken so far are there."""
@@ -77,6 +77,6 @@ class Values(ABC):
         self.failed = True
 
 
-def _come(names: Iterable[str], numbers: Iterator[float | None]) -> dict[str, float]:
+def _named(names: Iterable[str], numbers: Iterator[float | None]) -> dict[str, float]:
     """The next numbers by these names, without those that never came."""
     return {name: one for name, one in zip(names, numbers, strict=False) if one is not None}
