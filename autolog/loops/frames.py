@@ -11,6 +11,12 @@ from typing import NamedTuple
 
 PACKAGES = ("torch", "mxnet", "autolog", "wrapt")
 JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
+LEAVING = (  # the next instruction is not run after them
+    *("RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE"),
+    *("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_ABSOLUTE"),
+)
+WAITING = "JUMP_BACKWARD_NO_INTERRUPT"  # how `await` goes on waiting
+TRYING = ("SETUP_FINALLY", "SETUP_WITH", "SETUP_ASYNC_WITH")  # until Python 3.10
 SUSPENDED = 0x20 | 0x80 | 0x200  # flags of code that may rest and go on: generators, coroutines
 
 
@@ -81,17 +87,50 @@ def follows(before: list[Place], after: list[Place]) -> bool:
 def _is_in_loop(one: Place, other: Place | None = None) -> bool:
     """Whether a loop goes through a place, or through two places in one running function."""
     other = other or one
-    first, last = sorted((one.instruction, other.instruction))
-    return one[:2] == other[:2] and any(
-        start <= first and last <= end for start, end in _loops(one.code)
-    )
+    return one[:2] == other[:2] and _come_again(one.code, one.instruction, other.instruction)
+
+
+@lru_cache(maxsize=1024)
+def _come_again(code: CodeType, one: int, other: int) -> bool:
+    """Whether ways lead from one instruction to another and back.
+
+    A jump back alone tells nothing: what handles an exception stands at the end of the code and
+    jumps back to what follows the `try` or the `with`, from where no way leads to it again.
+    """
+    ways = _ways(code)
+    return other in _reached(one, ways) and one in _reached(other, ways)
 
 
 @lru_cache
-def _loops(code: CodeType) -> list[tuple[int, int]]:
-    """The first and the last instruction of each loop."""
-    jumps = [one for one in dis.get_instructions(code) if one.opcode in JUMPS]
-    return [(jump.argval, jump.offset) for jump in jumps if jump.argval <= jump.offset]
+def _ways(code: CodeType) -> dict[int, set[int]]:
+    """Where each instruction may go on."""
+    ways = {unit: {unit + 2} for unit in range(0, len(code.co_code), 2)}
+    handled = [  # the exceptions of which instructions, and where
+        (range(entry.start, entry.end, 2), entry.target)
+        for entry in getattr(dis.Bytecode(code), "exception_entries", ())  # from Python 3.11
+    ]
+    for step in dis.get_instructions(code):
+        if step.opname in LEAVING:
+            ways[step.offset].clear()
+        if step.opcode in JUMPS and step.opname != WAITING:
+            ways[step.offset].add(step.argval)
+            if step.opname in TRYING:
+                handled.append((range(step.offset, step.argval, 2), step.argval))
+    for units, target in handled:
+        for unit in units:
+            ways[unit].add(target)
+    return ways
+
+
+def _reached(start: int, ways: dict[int, set[int]]) -> set[int]:
+    """All that comes after an instruction, itself only if it comes again."""
+    reached: set[int] = set()
+    new = [start]
+    while new:
+        further = ways.get(new.pop(), set()) - reached
+        reached |= further
+        new += further
+    return reached
 
 
 class Watch:

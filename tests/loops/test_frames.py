@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 
@@ -58,6 +59,59 @@ def in_every_second_call(mark: Mark) -> None:
         call(number)
 
 
+def after_what_may_fail(mark: Mark) -> None:
+    with contextlib.suppress(TypeError):
+        int("1")
+    try:
+        int("one")
+    except ValueError:
+        int("1")
+    mark("first")
+    mark("second")
+
+
+def where_one_may_fail(mark: Mark) -> None:
+    try:
+        mark("first")
+    except ValueError:
+        int("1")
+    with contextlib.nullcontext():
+        mark("second")
+
+
+def until_it_works(mark: Mark) -> None:
+    tried = 0
+    while True:
+        try:
+            mark("first")
+            tried += 1
+            int("2" if tried == 2 else "two")
+            break
+        except ValueError:
+            mark("second")
+
+
+def once_it_worked(mark: Mark) -> None:
+    while True:
+        try:
+            mark("first")
+            break
+        except ValueError:
+            pass
+    mark("second")
+
+
+def in_what_is_awaited(mark: Mark) -> None:
+    async def awaited() -> None:
+        one_after_the_other(mark)
+
+    async def awaits() -> None:
+        await awaited()
+
+    with contextlib.suppress(StopIteration):
+        awaits().send(None)
+
+
 @pytest.mark.parametrize(
     ("function", "one_loop", "belongs"),
     [
@@ -68,6 +122,11 @@ def in_every_second_call(mark: Mark) -> None:
         (several_then_one, False, True),
         (one_then_several, False, False),
         (in_every_second_call, True, True),
+        (after_what_may_fail, False, True),
+        (where_one_may_fail, False, True),
+        (until_it_works, True, True),
+        (once_it_worked, False, True),
+        (in_what_is_awaited, False, True),
     ],
 )
 def test_two_places(function: Callable[[Mark], None], one_loop: bool, belongs: bool) -> None:
