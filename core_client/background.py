@@ -21,9 +21,9 @@ class _Worker:
         self._unfinished = 0
         self._thread: threading.Thread | None = None
 
-    def submit(self, function: Callable[..., object], *args: Any) -> None:
+    def submit(self, may_wait: bool, function: Callable[..., object], *args: Any) -> None:
         with self._changed:
-            if threading.current_thread() is not self._thread:
+            if may_wait and threading.current_thread() is not self._thread:
                 self._changed.wait_for(lambda: self._unfinished < MOST_WAITING)
             if self._thread is None:
                 self._thread = threads.start("autolog-background", self._work)
@@ -67,7 +67,12 @@ _holders: dict[Callable[[], object], None] = {}
 
 def submit(function: Callable[..., object], *args: Any) -> None:
     """Call the function in the background thread; its error is reported, never raised."""
-    _worker.submit(function, *args)
+    _worker.submit(True, function, *args)
+
+
+def hand_over(function: Callable[..., object], *args: Any) -> None:
+    """The same from where nothing may wait, such as what the garbage collector calls."""
+    _worker.submit(False, function, *args)
 
 
 def wait(timeout: float | None = None) -> bool:

@@ -9,6 +9,9 @@ from functools import lru_cache
 from types import CodeType, FrameType
 from typing import NamedTuple
 
+from core_client import background
+
+OURS = ("autolog", "core_client", "flavors")
 PACKAGES = ("torch", "mxnet", "autolog", "wrapt")
 JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
 LEAVING = (  # the next instruction is not run after them
@@ -133,6 +136,21 @@ def _reached(start: int, ways: dict[int, set[int]]) -> set[int]:
     return reached
 
 
+def finalize(function: Callable[..., object], *args: object) -> None:
+    """Do what an object's end asks for; called by what Python calls then.
+
+    Python may free an object at any time, in any thread. In the midst of our own code, which may
+    hold a lock that the function waits for, this leaves it to the background.
+    """
+    frame = sys._getframe(1).f_back
+    while frame and package(frame) not in OURS:
+        frame = frame.f_back
+    if frame is None:
+        function(*args)
+    else:
+        background.hand_over(function, *args)
+
+
 class Watch:
     """Tells when a running function is over, and costs nothing until then.
 
@@ -182,5 +200,9 @@ class Watch:
             call = None
         else:
             call = id(caller), caller.f_lasti
+        returned = call == self._call or not self._is_plain
         for over in self.told:
-            over(call == self._call or not self._is_plain)
+            if returned:
+                over(True)
+            else:
+                finalize(over, False)

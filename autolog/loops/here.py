@@ -177,7 +177,8 @@ class Here:
         def gone(_: object) -> None:
             if parts.get(key) is part:
                 del parts[key]
-            training.remove(part)
+            part.is_gone = True
+            stacks.finalize(training.gone, part)
 
         part.optimizer = ref(optimizer, gone)
         parts[key] = part

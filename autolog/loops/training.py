@@ -67,10 +67,9 @@ class Training:
             part.describe_model(model)
         return part
 
-    def remove(self, part: Part) -> None:
+    def gone(self, part: Part) -> None:
         """An optimizer is no more. If all are gone, nothing can go on."""
         part.hand_in()
-        part.is_gone = True
         if self.resting and all(one.is_gone for one in self.parts):
             self.end()
 

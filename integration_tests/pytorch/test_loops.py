@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from torch.nn.functional import mse_loss
 from torch.utils.data import DataLoader, TensorDataset
 
 import autolog
+from autolog.engine.recorder import Recorder
 from core_client import background
 from core_client.client import Client
 from integration_tests.reading import artifacts, only_run, runs
@@ -431,9 +433,39 @@ def test_nothing_is_added_that_waits_for_a_device() -> None:
     assert only_run().data.metrics["loss"] > 0
 
 
-def test_memory_stays_flat() -> None:
-    import gc
+def test_an_optimizer_is_freed_while_its_values_are_handed_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    later = Recorder.later
 
+    def after_collecting(*args: Any, **kwargs: Any) -> None:
+        gc.collect()
+        later(*args, **kwargs)
+
+    def train() -> None:
+        model = Net()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        optimizer.defaults["itself"] = optimizer  # only the garbage collector frees it
+        gc.disable()
+        for _ in range(STEPS):
+            loss_of(model).backward()
+            optimizer.step()
+        del optimizer
+        monkeypatch.setattr(Recorder, "later", after_collecting)
+        background.wait()
+
+    try:
+        thread = threading.Thread(target=train, daemon=True)
+        thread.start()
+        thread.join(60)
+        assert not thread.is_alive()
+    finally:
+        gc.enable()
+    assert len(history(only_run(), "loss")) == STEPS
+    assert only_run().info.status == "FINISHED"
+
+
+def test_memory_stays_flat() -> None:
     def graphs() -> int:
         return sum(issubclass(type(one), torch.Tensor) for one in gc.get_objects())
 

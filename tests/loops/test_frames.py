@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from autolog.loops.frames import Place, follows, in_one_loop, places, stack
+from autolog.loops.frames import Place, finalize, follows, in_one_loop, places, stack
+from core_client import background
 
 Mark = Callable[[str], None]
 
@@ -140,3 +141,25 @@ def test_two_places(function: Callable[[Mark], None], one_loop: bool, belongs: b
     thread.join()
     assert in_one_loop(found["first"], found["second"]) is one_loop
     assert follows(found["first"], found["second"]) is belongs
+
+
+class Freed:
+    """Tells by which thread it was finalized."""
+
+    def __init__(self) -> None:
+        self.itself = self
+        self.threads: list[threading.Thread] = []
+
+    def __del__(self) -> None:
+        finalize(lambda: self.threads.append(threading.current_thread()))
+
+
+@pytest.mark.parametrize("package", ["a_training", "core_client.spool"])
+def test_what_is_freed_in_our_own_code_waits_for_nothing_there(package: str) -> None:
+    freed = Freed()
+    threads = freed.threads
+    del freed
+    exec("import gc; gc.collect()", {"__name__": package})  # noqa: S102 - code of that package
+    assert background.wait(10)
+    (thread,) = threads
+    assert (thread is threading.current_thread()) is (package == "a_training")
