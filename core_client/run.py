@@ -166,6 +166,11 @@ class ActiveRun(RunFiles, RunModels):
             )
         return self._info
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has neither ended nor failed, as far as this process knows."""
+        return bool(self._info.status == RunStatus.RUNNING)
+
     def stored(self) -> Run:
         """The run as it is in the store now."""
         return self._destination.current().get_run(self.run_id)

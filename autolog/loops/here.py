@@ -14,7 +14,6 @@ from autolog.loops import frames as stacks
 from autolog.loops.training import Training
 from core_client import context
 from core_client.checks import check_key
-from core_client.entities import RunStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -199,7 +198,7 @@ class Here:
         """The active run is not the one that the loop has been recorded in."""
         training = part.training
         if context.active_run() is None:
-            if training.active.info.status == RunStatus.RUNNING:
+            if training.active.is_running:
                 context.push(training.active)
                 return part
             notice(

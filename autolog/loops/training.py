@@ -15,7 +15,6 @@ from autolog.engine.session import Session, current
 from autolog.loops.frames import Place, Watch, in_one_loop, places
 from autolog.loops.part import Part
 from core_client import background, context
-from core_client.entities import RunStatus
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -137,7 +136,7 @@ class Training:
                 part.values.give_up()
         run = self.session.opened
         if run is not None:
-            if run.at_rest or run.info.status != RunStatus.RUNNING:
+            if run.at_rest or not run.is_running:
                 context.remove(run)
             else:
                 self.session.close(error)
@@ -148,7 +147,7 @@ class Training:
         for part in self.parts:
             part.hand_in(last=True)
         run = self.session.opened
-        if run is not None and run.info.status == RunStatus.RUNNING:
+        if run is not None and run.is_running:
             context.rest(run)
 
     def _pause(self) -> None:

@@ -23,7 +23,7 @@ from autolog.engine.session import silent_process
 from autolog.tensorflow.events import EventFiles, Point, is_scalar, scalars
 from core_client import background, context, threads
 from core_client.checks import metric_key
-from core_client.entities import Metric, RunStatus
+from core_client.entities import Metric
 from core_client.run import ActiveRun
 
 INTERVAL = 1.0  # seconds between two looks into the files of a run
@@ -227,7 +227,7 @@ def _runs_changed() -> None:
     if silent_process():  # in a forked one, moreover, TensorFlow may hang
         return
     with _lock:
-        orphans = [one for one in _journals if one.run is None or _has_ended(one.run)]
+        orphans = [one for one in _journals if one.run is None or not one.run.is_running]
         ended = [one for one in orphans if one.run is not None]
         for journal in ended:
             journal.flush()
@@ -258,13 +258,9 @@ def _look() -> None:
 
 def _recorded(run: ActiveRun) -> bool:
     options = _options()
-    if options is None or _has_ended(run):
+    if options is None or not run.is_running:
         return False
     return not options.exclusive or "mlflow.autologging" in run.tags
-
-
-def _has_ended(run: ActiveRun) -> bool:
-    return bool(run.info.status != RunStatus.RUNNING)
 
 
 def _options() -> Options | None:
