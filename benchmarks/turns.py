@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
 import socket
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -36,12 +38,17 @@ class Turns:
         train(self._next)
         self._end()
         afterwards()
-        self._other.sendall(b".")
+        self.over()
         return self._seconds
+
+    def over(self) -> None:
+        """It is the other one's turn, unless that has had its last."""
+        with contextlib.suppress(BrokenPipeError):
+            self._other.sendall(b".")
 
     def _next(self) -> None:
         self._end()
-        self._other.sendall(b".")
+        self.over()
         self._begin()
 
     def _begin(self) -> None:
@@ -65,28 +72,48 @@ def bare_and_recorded(
         options: of the library's `pytorch.autolog`.
 
     Raises:
-        RuntimeError: nothing was recorded.
+        ValueError: one of the two has failed; it has said why.
     """
+    # A process and the one that it forks do not share their memory evenly: neither trains here.
     ours, theirs = socket.socketpair()
-    if not os.fork():
-        ours.close()
-        try:
-            train(lambda: None)
-            theirs.sendall(b".")  # the first turn is not ours
-            turns = Turns(theirs)
-            bare = [turns.seconds(train, lambda: None) for _ in range(rounds)]
-            theirs.sendall(json.dumps(bare).encode())
-        finally:
-            os._exit(0)
+    bare = _forked(lambda: _bare(train, rounds, Turns(ours)), without=theirs)
+    recorded = _forked(
+        lambda: _recorded(train, rounds, Turns(theirs), library, options or {}), without=ours
+    )
+    ours.close()
     theirs.close()
+    return list(zip(bare(), recorded(), strict=True))
+
+
+def _forked(work: Callable[[], list[float]], without: socket.socket) -> Callable[[], list[float]]:
+    """Begin some work in a process of its own; what is returned waits for its result."""
+    reading, writing = os.pipe()
+    if os.fork():
+        os.close(writing)
+        return lambda: json.load(os.fdopen(reading))  # type: ignore[no-any-return]
+    try:
+        without.close()  # else nobody sees that the other process is gone
+        os.write(writing, json.dumps(work()).encode())
+    except Exception:  # noqa: BLE001 - this is the end of the process
+        traceback.print_exc()
+    finally:
+        os._exit(0)
+
+
+def _bare(train: Train, rounds: int, turns: Turns) -> list[float]:
+    train(lambda: None)
+    turns.over()  # the first turn is not ours
+    return [turns.seconds(train, lambda: None) for _ in range(rounds)]
+
+
+def _recorded(
+    train: Train, rounds: int, turns: Turns, library: str, options: Mapping[str, Any]
+) -> list[float]:
     mlflow: Any = importlib.import_module(library)
-    mlflow.pytorch.autolog(silent=True, **(options or {}))
+    mlflow.pytorch.autolog(silent=True, **options)
     train(lambda: None)
     mlflow.flush_async_logging()
-    turns = Turns(ours)
-    recorded = [turns.seconds(train, mlflow.flush_async_logging) for _ in range(rounds)]
+    seconds = [turns.seconds(train, mlflow.flush_async_logging) for _ in range(rounds)]
     if not mlflow.search_runs(search_all_experiments=True, output_format="list"):
         raise RuntimeError("nothing recorded")
-    with ours.makefile("rb") as file:
-        bare = json.loads(file.read().lstrip(b"."))  # after the byte for the last turn
-    return list(zip(bare, recorded, strict=True))
+    return seconds
