@@ -44,10 +44,17 @@ _listening: list[Any] = []  # the handle of PyTorch's hook, while there is one
 def steps(module: Any) -> Generator[None, None, None]:
     """Be told of each optimizer's steps."""
     _listening.append(module.register_optimizer_step_post_hook(_after_step))
-    if "torch._dynamo" in sys.modules:  # something may be compiled already
+    if _has_compiled():
         compiling()
     yield
     _listening.pop().remove()
+
+
+def _has_compiled() -> bool:
+    """Whether anything may be compiled already, as far as PyTorch tells: the backends in use."""
+    dynamo = sys.modules.get("torch._dynamo.eval_frame")
+    backends = getattr(dynamo, "cached_backends", {0: dynamo})
+    return any(one is not None for one in backends.values())
 
 
 @before("torch", "compile")

@@ -36,11 +36,12 @@ class Values(values.Values):
         super().__init__(run)
         self._streams: dict[Any, set[Any]] = {}  # by device: where values are computed
 
-    def take(self, step: int, values: Mapping[str, Any]) -> bool:
-        """Take the values of one step; True if it is time to `flush`."""
-        if HAS_CUDA:
+    if HAS_CUDA:  # else nothing is to be noted, after each step
+
+        def take(self, step: int, values: Mapping[str, Any]) -> bool:
+            """Take the values of one step; True if it is time to `flush`."""
             self._note_streams(values)
-        return super().take(step, values)
+            return super().take(step, values)
 
     def _note_streams(self, values: Mapping[str, Any]) -> None:
         for value in values.values():
