@@ -1,4 +1,4 @@
-"""Two trainings in turns of a few milliseconds each: a machine that slows down favours neither."""
+"""Two trainings in turns of a tenth of a second: a machine that slows down favours neither."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import os
 import socket
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,7 +29,7 @@ class Turns:
         """How long a training takes in its own turns.
 
         Args:
-            train: is given what to call every few milliseconds.
+            train: is given what to call every so often.
             afterwards: is called in the last turn, and not counted.
         """
         self._seconds = 0.0
@@ -66,13 +65,13 @@ def bare_and_recorded(
     """Seconds of the same training in PyTorch without and with recording, of each round.
 
     Args:
-        train: trains, and calls what it is given every few milliseconds.
+        train: trains, and calls what it is given every so often.
         library: what records, `autolog` or `mlflow`.
         rounds: trainings of each kind.
         options: of the library's `pytorch.autolog`.
 
     Raises:
-        ValueError: one of the two has failed; it has said why.
+        RuntimeError: one of the two has failed, such as for having recorded nothing.
     """
     # A process and the one that it forks do not share their memory evenly: neither trains here.
     ours, theirs = socket.socketpair()
@@ -88,16 +87,24 @@ def bare_and_recorded(
 def _forked(work: Callable[[], list[float]], without: socket.socket) -> Callable[[], list[float]]:
     """Begin some work in a process of its own; what is returned waits for its result."""
     reading, writing = os.pipe()
-    if os.fork():
-        os.close(writing)
-        return lambda: json.load(os.fdopen(reading))  # type: ignore[no-any-return]
-    try:
-        without.close()  # else nobody sees that the other process is gone
-        os.write(writing, json.dumps(work()).encode())
-    except Exception:  # noqa: BLE001 - this is the end of the process
-        traceback.print_exc()
-    finally:
+    if not os.fork():
+        try:
+            without.close()  # else nobody sees that the other process is gone
+            answer = {"seconds": work()}
+        except Exception as error:  # noqa: BLE001 - it is raised again where it is waited for
+            answer = {"error": repr(error)}
+        os.write(writing, json.dumps(answer).encode())
         os._exit(0)
+    os.close(writing)
+
+    def result() -> list[float]:
+        with os.fdopen(reading) as pipe:
+            answer = json.load(pipe)
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer["seconds"]
+
+    return result
 
 
 def _bare(train: Train, rounds: int, turns: Turns) -> list[float]:

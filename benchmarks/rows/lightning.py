@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks.measure import Row, measure
 from benchmarks.turns import Train, bare_and_recorded
 
-STEPS, BATCH, TURN, ROUNDS = 1000, 32, 10, 3
+STEPS, BATCH, TURN, ROUNDS = 1000, 32, 50, 3
 
 
 def trainer(**how: Any) -> Any:

@@ -8,7 +8,7 @@ from statistics import median
 from benchmarks.measure import Row, measure
 from benchmarks.turns import Train, bare_and_recorded
 
-STEPS, BATCH, TURN, ROUNDS = 2000, 64, 20, 5
+STEPS, BATCH, TURN, ROUNDS = 2000, 64, 100, 5
 
 
 def loop() -> Train:
