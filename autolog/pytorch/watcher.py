@@ -62,6 +62,8 @@ class Watcher(Idle):
         self._has_data = False  # the datasets are written
         self._in_epoch = False  # a batch has begun that was not looked at yet
         self._batch = 0  # the number of that one in its epoch
+        self._steps: Any = None  # Lightning's count of steps, of automatic optimization
+        self._optimizers = 1  # each of which counts as one in Lightning
         self._epoch_over, self._epoch = False, 0
 
     def among(self, callbacks: list[Any]) -> list[Any]:
@@ -133,6 +135,8 @@ class Watcher(Idle):
 
     def before_training(self, trainer: Any) -> None:
         """Nothing is logged yet."""
+        self._steps = trainer.fit_loop.epoch_loop.automatic_optimization.optim_progress
+        self._optimizers = max(1, len(trainer.optimizers))
         # A dictionary that Lightning goes on filling. To ask for it later would have it work out
         # what it has not yet, which takes time and, for some metrics, all processes.
         self._metrics.known = trainer.callback_metrics
@@ -141,30 +145,31 @@ class Watcher(Idle):
         """What is known now is not of the validation."""
         self._metrics.before_validation()
 
-    def before_batch(self, trainer: Any, batch: Any, number: int) -> bool:
+    def before_batch(self, trainer: Any, module: Any, batch: Any, number: int) -> bool:
         """Write what the step before this batch gave. False if there is no need of more calls."""
         if not self._has_data:
             self._has_data = True
             if self.options.log_datasets:
                 self._log_datasets(trainer, batch)
-        self._after_step(trainer)
+        if self._in_epoch:
+            # What `trainer.global_step` gives, which takes as long as all else here.
+            automatic = module.automatic_optimization
+            self._write(trainer, self._steps.optimizer_steps if automatic else trainer.global_step)
         self._in_epoch, self._batch = True, number
         return bool(self._every or self._by_step)
 
     def _after_step(self, trainer: Any) -> None:
-        """The batch is over, and all that it gave has been worked out by Lightning."""
-        if not self._in_epoch:
-            return
-        self._in_epoch = False
-        step: int = trainer.global_step
-        if self._every == 1 or (self._every and self._is_due(step, len(trainer.optimizers))):
+        """The last batch is over, unless none has begun, or what it gave is written already."""
+        if self._in_epoch:
+            self._in_epoch = False
+            self._write(trainer, trainer.global_step)
+
+    def _write(self, trainer: Any, step: int) -> None:
+        """Write what a batch gave: by now all of it has been worked out by Lightning."""
+        if self._every == 1 or (self._every and (step // self._optimizers + 1) % self._every == 0):
             self._metrics.after_step(step)
         if self._by_step and is_whole(trainer):
             self._checkpoints.after_step(trainer.current_epoch, step, *self._checkpointing(trainer))
-
-    def _is_due(self, step: int, optimizers: int) -> bool:
-        """Whether the step is one of every n-th; each optimizer counts as one in Lightning."""
-        return (step // max(1, optimizers) + 1) % self._every == 0
 
     def after_epoch(self) -> None:
         """Lightning has worked out the metrics of the epoch in all processes."""
@@ -229,7 +234,7 @@ class Early(Idle):
     def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
         """By now Lightning has worked out what the last step gave."""
         try:  # as `unharmed` does, in half the time
-            if not self.watcher.before_batch(trainer, batch, batch_idx):
+            if not self.watcher.before_batch(trainer, module, batch, batch_idx):
                 self.__dict__["on_train_batch_start"] = None  # not called again
         except Exception as error:  # noqa: BLE001 - the training goes on
             _tell("on_train_batch_start", error, self.run)
