@@ -31,8 +31,8 @@ from core_client.settings import without_password
 from core_client.stores import DRIVERS, database
 
 # Rows that SQLite is given at a time, in half the time of as many by themselves: Python's lock is
-# released and taken for each statement, and a training waits for it.
-TOGETHER = 50
+# released and taken for each statement, and a training waits for it. Old ones take 999 values.
+TOGETHER = (100, 10, 1)
 BUSY_SECONDS = 20.0  # how long a writer waits for another one; "?timeout=5" in the URI overrides it
 # What a connection is opened with, unless the URI says otherwise. Zero is the number of the
 # experiment `Default`, and a text that is too long must be refused, not cut.
@@ -147,13 +147,13 @@ def insert_many(connection: Connection, table: Table, rows: list[tuple[Any, ...]
     The driver gets the tuples as they are, which is several times faster than the usual way.
     """
     dialect = connection.dialect
-    whole = len(rows) // TOGETHER * TOGETHER if dialect.name == "sqlite" else 0
-    if whole:
-        pieces = [rows[start : start + TOGETHER] for start in range(0, whole, TOGETHER)]
-        flat = [tuple(chain.from_iterable(piece)) for piece in pieces]
-        connection.exec_driver_sql(insert_new(dialect, table, TOGETHER), flat)
-    if whole < len(rows):
-        connection.exec_driver_sql(insert_new(dialect, table), rows[whole:])
+    done = 0
+    for number in TOGETHER if dialect.name == "sqlite" else (1,):
+        starts = range(done, len(rows) - number + 1, number)
+        if starts:
+            some = [tuple(chain.from_iterable(rows[start : start + number])) for start in starts]
+            connection.exec_driver_sql(insert_new(dialect, table, number), some)
+            done = starts[-1] + number
 
 
 @lru_cache
