@@ -53,7 +53,7 @@ def rows(path: Path, query: str) -> list[tuple[object, ...]]:
 
 def test_many_points_are_inserted_together_and_each_once(path: Path, opened: Store) -> None:
     points = [Metrics(RUN, 1000 + step, step, {"a": step / 2, "b": 1.0}) for step in range(130)]
-    opened.apply([started(), *points, *points[:60]])
+    opened.apply([started(), *points, *points[:63]])  # hundreds of rows, tens, and six more
     opened.apply([points[7], Metrics(RUN, 2000, 130, {"a": 65.0})])
     found = [(one.step, one.value) for one in opened.metric_history(RUN, "a")]
     assert found == [(step, step / 2) for step in range(131)]

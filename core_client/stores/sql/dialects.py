@@ -31,7 +31,7 @@ from core_client.settings import without_password
 from core_client.stores import DRIVERS, database
 
 # Rows that SQLite is given at a time, in half the time of as many by themselves: Python's lock is
-# released and taken for each statement, and a training waits for it. Old ones take 999 values.
+# released and taken for each statement, and a training waits for it. Old SQLites take 999 values.
 TOGETHER = (100, 10, 1)
 BUSY_SECONDS = 20.0  # how long a writer waits for another one; "?timeout=5" in the URI overrides it
 # What a connection is opened with, unless the URI says otherwise. Zero is the number of the
