@@ -48,7 +48,20 @@ class Declared(Hook):
 
 
 class Observing(Declared):
-    """Tells the handler of each call that has returned."""
+    """Tells the handler of each call that has returned.
+
+    Args:
+        handler: the function that was decorated.
+        module: as for `Hook`.
+        path: as for `Hook`.
+        when: whether the handler is to be told now.
+    """
+
+    def __init__(
+        self, handler: Callable[..., Any], module: str, path: str, when: Callable[[], bool]
+    ) -> None:
+        super().__init__(handler, module, path)
+        self.when = when
 
     @unseen
     def intercept(
@@ -59,12 +72,13 @@ class Observing(Declared):
         result = wrapped(*args, **kwargs)
         told = args if instance is None else (instance, *args)
         with guard.guarded(f"{self.framework.name}: after {site.name}"):
-            self.handler(result, *told, **kwargs)
+            if self.when():
+                self.handler(result, *told, **kwargs)
         return result
 
     def function(self, site: Site, wrapped: Callable[..., Any]) -> Callable[..., Any]:
         """Make the call, then tell of it: as little as can be between the caller and the call."""
-        handler = self.handler
+        handler, when = self.handler, self.when
 
         @unseen
         @wraps(wrapped)
@@ -72,7 +86,8 @@ class Observing(Declared):
             result = wrapped(*args, **kwargs)
             if self.active:
                 try:
-                    handler(result, *args, **kwargs)
+                    if when():
+                        handler(result, *args, **kwargs)
                 except Exception as error:  # noqa: BLE001 - the user's call has succeeded
                     guard.report(f"{self.framework.name}: after {site.name}", error)
             return result

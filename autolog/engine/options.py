@@ -156,7 +156,7 @@ def on(
     return declare
 
 
-def after(module: str, path: str) -> Callable[[F], F]:
+def after(module: str, path: str, when: Callable[[], bool] = lambda: True) -> Callable[[F], F]:
     """Have the decorated function told of each call of one function or method, when it is over.
 
     For what is called so often that a recorded call would take too long. The function gets the
@@ -166,10 +166,11 @@ def after(module: str, path: str) -> Callable[[F], F]:
     Args:
         module: the module that defines it.
         path: its name there.
+        when: whether to tell of a call that is over; asked each time.
     """
 
     def declare(function: F) -> F:
-        _declare(Observing(function, module, path))
+        _declare(Observing(function, module, path, when))
         return function
 
     return declare

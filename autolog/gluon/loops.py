@@ -20,16 +20,16 @@ def _make() -> Here:
     return Here()
 
 
-here = threads.of_each(_make)
+here, wanted = threads.of_each(_make)
 
 
-@after("mxnet.ndarray.ndarray", "NDArray.backward")
+@after("mxnet.ndarray.ndarray", "NDArray.backward", when=wanted)
 def backward(_: None, loss: Any, out_grad: Any = None, *__: Any, **___: Any) -> None:
     """Keep the loss."""
     here().after_backward(loss, out_grad)
 
 
-@after("mxnet.autograd", "backward")
+@after("mxnet.autograd", "backward", when=wanted)
 def backward_of_several(_: None, heads: Any, head_grads: Any = None, *__: Any, **___: Any) -> None:
     """Keep the losses; `NDArray.backward` does not end up here."""
     here().after_backward(heads, head_grads)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -16,7 +15,7 @@ from core_client import context
 from core_client.checks import check_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from types import FrameType
 
     from autolog.loops.frames import Place
@@ -45,7 +44,6 @@ class Here:
         self.batch = self.fixed_batch = 0  # samples: in the last batch; as the user says
         self.watched: ref[Any] | None = None
         self.extra: dict[str, Any] = {}
-        self.quiet = False  # a framework makes the steps, and is recorded itself
 
     def watch(self, model: Any, batch_size: int | None) -> None:
         """The user says which model the loops train, and how large a batch is."""
@@ -60,19 +58,9 @@ class Here:
         kept = self.library.kept
         self.extra.update({check_key(key, "metric"): kept(one) for key, one in metrics.items()})
 
-    @contextmanager
-    def silenced(self) -> Iterator[None]:
-        """A framework makes the steps for a while, and is recorded itself."""
-        before = self.quiet
-        self.quiet, self.wanted = True, False
-        try:
-            yield
-        finally:
-            self.quiet, self.wanted = before, not before
-
     def makes_room(self) -> bool:
         """Get ready to keep what `backward` was called on; False if that is not to be kept."""
-        if not self.wanted or self.quiet or _is_called_by_framework(self.library):
+        if _is_called_by_framework(self.library):
             return False
         if self.training is None or self.training.resting:  # no step may ever come
             if len(self.losses) >= MOST_LOSSES:
@@ -96,8 +84,6 @@ class Here:
             optimizer: the optimizer.
             by_closure: the step itself called `backward`, perhaps again and again.
         """
-        if self.quiet:
-            return
         part = self.parts.get(id(optimizer))
         if self.wanted or part is None or part.training is not self.training:
             part = self._recorded(part, optimizer, by_closure)

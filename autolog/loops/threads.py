@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     H = TypeVar("H", bound=Here)
 
 
-def of_each(make: Callable[[], H]) -> Callable[[], H]:
-    """A function that gives what goes on in the thread that asks.
+def of_each(make: Callable[[], H]) -> tuple[Callable[[], H], Callable[[], bool]]:
+    """The loops of the thread that asks, and whether they want to be told anything now.
 
     Args:
-        make: makes it when a thread asks for the first time.
+        make: makes those of a thread, when it asks for the first time.
     """
     threads = local()
 
@@ -30,10 +30,17 @@ def of_each(make: Callable[[], H]) -> Callable[[], H]:
             found = threads.here = make()
         return found
 
+    def wanted() -> bool:
+        try:
+            found: bool = threads.here.wanted
+        except AttributeError:
+            return True
+        return found
+
     def forget() -> None:
         nonlocal threads
         threads = local()
 
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=forget)  # the loops are the parent's
-    return here
+    return here, wanted

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-from core_client.clock import now
 
 if TYPE_CHECKING:
     from autolog.engine.recorder import Recorder
 
 MOST = 500  # rows held at a time: a value takes 512 bytes of a GPU's memory
-LONGEST = 500  # ms until a value is read, as long as more of them come
+LONGEST = 500_000_000  # ns until a value is read, as long as more of them come
 
-Row = tuple[int, int, Mapping[str, Any]]  # step, time in ms since 1970, values by name
+Row = tuple[int, int, Mapping[str, Any]]  # step, time in ns since 1970, values by name
 
 
 class Values(ABC):
@@ -29,7 +28,7 @@ class Values(ABC):
         self.run = run
         self._rows: list[Row] = []
         self.failed = False
-        self._since = 0
+        self._due = 0  # when they are to be read, in ns since 1970
         self._flushing = threading.Lock()  # who reads a run flushes too, in any thread
 
     def add(self, step: int, values: Mapping[str, Any]) -> None:
@@ -43,12 +42,12 @@ class Values(ABC):
         Returns:
             Whether it is time to `flush`.
         """
-        at = now()
+        at = time.time_ns()
         rows = self._rows
         if not rows:
-            self._since = at
+            self._due = at + LONGEST
         rows.append((step, at, values))
-        return at - self._since > LONGEST or len(rows) >= MOST
+        return at > self._due or len(rows) >= MOST
 
     def flush(self) -> None:
         """Have all that was taken so far read and written in the background."""
@@ -62,7 +61,9 @@ class Values(ABC):
         """Read all values of some steps, and write them; in the background."""
         asked = [value for _, _, values in rows for value in values.values()]
         numbers = iter(self.read(asked, marks))
-        self.run.log_steps([(step, at, _named(values, numbers)) for step, at, values in rows])
+        self.run.log_steps(
+            [(step, at // 1_000_000, _named(values, numbers)) for step, at, values in rows]
+        )
 
     def marks(self) -> Any:
         """What each device has to reach before the values taken so far are there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,6 @@ from autolog.pytorch.loops import here
 from autolog.pytorch.metrics import changed
 from autolog.pytorch.trainer import early_stopping, is_whole
 from autolog.pytorch.watcher import Watcher
-from core_client.clock import now
 
 if TYPE_CHECKING:
     from autolog.engine.call import Call
@@ -101,7 +101,7 @@ class Evaluation:
         run = _run_of(self.call)
         run.within("").set_tag("Mode", mode)
         found = changed(self.trainer.callback_metrics, self._before)
-        run.later(values.Values(run).write, [(step, now(), found)], {})
+        run.later(values.Values(run).write, [(step, time.time_ns(), found)], {})
         if self.call.options.log_datasets:
             with guarded("pytorch: datasets", lambda: run.name, run.silent):
                 name = _names(self.call)["eval"]

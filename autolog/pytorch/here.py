@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -20,6 +21,21 @@ class Here(here.Here):
     def __init__(self) -> None:
         super().__init__(PyTorch())
         self.scaled: dict[int, Any] = {}  # the losses themselves, by the ids of their multiples
+        self.quiet = False  # a framework makes the steps, and is recorded itself
+
+    @contextmanager
+    def silenced(self) -> Iterator[None]:
+        """A framework makes the steps for a while, and is recorded itself."""
+        before = self.quiet
+        self.quiet, self.wanted = True, False
+        try:
+            yield
+        finally:
+            self.quiet, self.wanted = before, not before
+
+    def makes_room(self) -> bool:
+        """Get ready to keep what `backward` was called on; False if that is not to be kept."""
+        return not self.quiet and super().makes_room()
 
     def take_batch(self, samples: Any) -> None:
         """A batch comes: note its size."""
@@ -32,7 +48,7 @@ class Here(here.Here):
 
     def after_scaling(self, outputs: Any, scaled: Any) -> None:
         """A loss was multiplied, so that its gradients do not vanish."""
-        if scaled is not outputs and self.wanted:
+        if scaled is not outputs:
             if isinstance(outputs, torch.Tensor):
                 self.scaled[id(scaled)] = outputs.detach()
             else:

@@ -23,13 +23,15 @@ def _make() -> Here:
     return Here()
 
 
-here = threads.of_each(_make)
+here, wanted = threads.of_each(_make)
 
 
 def _after_step(optimizer: Any, args: Any, kwargs: Any) -> None:
     try:
-        closure = args[1] if len(args) > 1 else kwargs.get("closure")  # self comes first
-        here().after_step(optimizer, closure is not None)
+        loops = here()
+        if not loops.quiet:
+            closure = args[1] if len(args) > 1 else kwargs.get("closure")  # self comes first
+            loops.after_step(optimizer, closure is not None)
     except Exception as error:  # noqa: BLE001 - the training goes on
         from autolog.engine.guard import report
 
@@ -84,15 +86,13 @@ def building(module: Any) -> Generator[None, None, None]:
         handle.remove()
 
 
-@after("torch.autograd", "backward")
+@after("torch.autograd", "backward", when=wanted)
 def backward(_: None, tensors: Any, grad_tensors: Any = None, *__: Any, **___: Any) -> None:
     """Keep the loss. `Tensor.backward` ends up here as well."""
-    loops = here()
-    if loops.wanted:  # else it ends here: after each step there is little that may be done
-        loops.after_backward(tensors, grad_tensors)
+    here().after_backward(tensors, grad_tensors)
 
 
-@after("torch.amp.grad_scaler", "GradScaler.scale")
+@after("torch.amp.grad_scaler", "GradScaler.scale", when=wanted)
 def scale(scaled: Any, _: Any, outputs: Any) -> None:
     """Keep the loss itself: the gradients are those of a multiple of it."""
     here().after_scaling(outputs, scaled)
@@ -120,12 +120,10 @@ def capture_is_over(*_: Any, **__: Any) -> None:
     is_over()
 
 
-@after("torch.utils.data.dataloader", "_BaseDataLoaderIter.__next__")
+@after("torch.utils.data.dataloader", "_BaseDataLoaderIter.__next__", when=wanted)
 def batch(samples: Any, *_: Any) -> None:
     """Keep the size of the batch."""
-    loops = here()
-    if loops.wanted:
-        loops.take_batch(samples)
+    here().take_batch(samples)
 
 
 def watch(model: M, batch_size: int | None = None) -> M:

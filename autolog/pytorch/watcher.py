@@ -59,16 +59,16 @@ class Watcher(Idle):
         self._every = options.log_every_n_step or 0  # steps
         self._checkpoints = Checkpoints(run, options, ".pth")
         self._by_step = self._checkpoints.by_step
-        self._has_data = False  # the datasets are written
-        self._in_epoch = False  # a batch has begun that was not looked at yet
-        self._batch = 0  # the number of that one in its epoch
-        self._steps: Any = None  # Lightning's count of steps, of automatic optimization
+        self._trainer: Any = None
+        self._steps: Any = None  # Lightning's count of them; None if the module makes them itself
         self._optimizers = 1  # each of which counts as one in Lightning
+        self.in_batch = False  # one has begun, and what it gave was not written yet
         self._epoch_over, self._epoch = False, 0
 
     def among(self, callbacks: list[Any]) -> list[Any]:
         """These callbacks with ours before and after them."""
-        return [Early(self), *callbacks, self]
+        early = EachStep if self._every or self._by_step else Early
+        return [early(self), *callbacks, self]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return elsewhere(Watcher, self.run, self.options, self.names, self.resumed)
@@ -97,10 +97,21 @@ class Watcher(Idle):
                 self.forwards = Forwards(module)
 
     @unharmed
+    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
+        """Write what the data is, by the first batch."""
+        self.__dict__["on_train_batch_start"] = None  # not called again
+        if self.options.log_datasets:
+            with self._guarded("datasets"):
+                train, val = trainer.train_dataloader, trainer.val_dataloaders
+                inputs = datasets.describe_all(train, self.names["train"], "train", batch)
+                inputs += datasets.describe_all(val, self.names["eval"], "eval")
+                self.run.log_inputs(inputs)
+
+    @unharmed
     def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
         """Save a checkpoint if one is due; the epoch's metrics are not all worked out yet."""
-        self._after_step(trainer)
-        self._in_epoch, self._epoch_over, self._epoch = False, True, trainer.current_epoch
+        self._leave_batch()
+        self._epoch_over, self._epoch = True, trainer.current_epoch
         if is_whole(trainer):
             self._checkpoints.after_epoch(
                 trainer.current_epoch, trainer.global_step, *self._checkpointing(trainer)
@@ -128,14 +139,17 @@ class Watcher(Idle):
     @unharmed
     def on_exception(self, trainer: Any, module: Any, exception: BaseException) -> None:
         """Write what there is."""
-        completed = trainer.fit_loop.epoch_loop.batch_progress.current.completed
-        if completed > self._batch:  # it was not the batch itself that failed
-            self._after_step(trainer)
+        batches = trainer.fit_loop.epoch_loop.batch_progress.current
+        if batches.completed == batches.ready:  # it was not the batch itself that failed
+            self._leave_batch()
         self._stop()
 
-    def before_training(self, trainer: Any) -> None:
+    def before_training(self, trainer: Any, module: Any) -> None:
         """Nothing is logged yet."""
-        self._steps = trainer.fit_loop.epoch_loop.automatic_optimization.optim_progress
+        self._trainer = trainer
+        if module.automatic_optimization:
+            progress = trainer.fit_loop.epoch_loop.automatic_optimization.optim_progress
+            self._steps = progress.optimizer.step.total
         self._optimizers = max(1, len(trainer.optimizers))
         # A dictionary that Lightning goes on filling. To ask for it later would have it work out
         # what it has not yet, which takes time and, for some metrics, all processes.
@@ -145,31 +159,22 @@ class Watcher(Idle):
         """What is known now is not of the validation."""
         self._metrics.before_validation()
 
-    def before_batch(self, trainer: Any, module: Any, batch: Any, number: int) -> bool:
-        """Write what the step before this batch gave. False if there is no need of more calls."""
-        if not self._has_data:
-            self._has_data = True
-            if self.options.log_datasets:
-                self._log_datasets(trainer, batch)
-        if self._in_epoch:
-            # What `trainer.global_step` gives, which takes as long as all else here.
-            automatic = module.automatic_optimization
-            self._write(trainer, self._steps.optimizer_steps if automatic else trainer.global_step)
-        self._in_epoch, self._batch = True, number
-        return bool(self._every or self._by_step)
-
-    def _after_step(self, trainer: Any) -> None:
-        """The last batch is over, unless none has begun, or what it gave is written already."""
-        if self._in_epoch:
-            self._in_epoch = False
-            self._write(trainer, trainer.global_step)
-
-    def _write(self, trainer: Any, step: int) -> None:
+    def after_batch(self) -> None:
         """Write what a batch gave: by now all of it has been worked out by Lightning."""
-        if self._every == 1 or (self._every and (step // self._optimizers + 1) % self._every == 0):
+        # Not `trainer.global_step`, if possible: it takes as long as all else here.
+        step = self._trainer.global_step if self._steps is None else self._steps.completed
+        every = self._every
+        if every == 1 or (every and (step // self._optimizers + 1) % every == 0):
             self._metrics.after_step(step)
-        if self._by_step and is_whole(trainer):
-            self._checkpoints.after_step(trainer.current_epoch, step, *self._checkpointing(trainer))
+        if self._by_step and is_whole(self._trainer):
+            epoch = self._trainer.current_epoch
+            self._checkpoints.after_step(epoch, step, *self._checkpointing(self._trainer))
+
+    def _leave_batch(self) -> None:
+        """The last batch is over, unless none has begun, or what it gave is written already."""
+        if self.in_batch:
+            self.in_batch = False
+            self.after_batch()
 
     def after_epoch(self) -> None:
         """Lightning has worked out the metrics of the epoch in all processes."""
@@ -191,13 +196,6 @@ class Watcher(Idle):
             torch.save(trainer._checkpoint_connector.dump_checkpoint(weights_only), path)
 
         return metrics, save
-
-    def _log_datasets(self, trainer: Any, batch: Any) -> None:
-        with self._guarded("datasets"):
-            train, val = trainer.train_dataloader, trainer.val_dataloaders
-            inputs = datasets.describe_all(train, self.names["train"], "train", batch)
-            inputs += datasets.describe_all(val, self.names["eval"], "eval")
-            self.run.log_inputs(inputs)
 
     def _stop(self) -> None:
         self._metrics.flush()
@@ -221,23 +219,15 @@ class Early(Idle):
         self.watcher, self.run = watcher, watcher.run
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return elsewhere(Early, self.watcher)
+        return elsewhere(type(self), self.watcher)
 
     @unharmed
     def on_train_start(self, trainer: Any, module: Any) -> None:
         """Of several processes the first records."""
         if trainer.is_global_zero:
-            self.watcher.before_training(trainer)
+            self.watcher.before_training(trainer, module)
         else:
             self.__class__ = Idle  # type: ignore[assignment]
-
-    def on_train_batch_start(self, trainer: Any, module: Any, batch: Any, batch_idx: int) -> None:
-        """By now Lightning has worked out what the last step gave."""
-        try:  # as `unharmed` does, in half the time
-            if not self.watcher.before_batch(trainer, module, batch, batch_idx):
-                self.__dict__["on_train_batch_start"] = None  # not called again
-        except Exception as error:  # noqa: BLE001 - the training goes on
-            _tell("on_train_batch_start", error, self.run)
 
     @unharmed
     def on_train_epoch_start(self, trainer: Any, module: Any) -> None:
@@ -248,3 +238,22 @@ class Early(Idle):
     def on_validation_start(self, trainer: Any, module: Any) -> None:
         """What comes now is of the validation."""
         self.watcher.before_validation()
+
+
+class EachStep(Early):
+    """An early part that is told of each batch."""
+
+    @property
+    def on_train_batch_start(self) -> None:
+        """Looked up by Lightning before each batch, when it has worked out what the last step gave.
+
+        This is all that is needed: to be called takes Lightning longer than what is done here.
+        """
+        watcher = self.watcher
+        try:
+            if watcher.in_batch:
+                watcher.after_batch()
+            else:
+                watcher.in_batch = True
+        except Exception as error:  # noqa: BLE001 - the training goes on
+            _tell("on_train_batch_start", error, self.run)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import wrapt
 
 import autolog
 from autolog.engine import after, before, hook, options, while_on
@@ -74,6 +75,32 @@ def test_a_fault_of_who_is_told_stays_ours(toy: Toy, faults: Faults) -> None:
     after("toylib.training", "train")(train)
     toy.autolog()
     assert toy.load("toylib.training").train({})["rounds"] == 2
+    faults.expect("after train: KeyError('ours')")
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_who_looks_on_may_have_no_use_for_a_call(toy: Toy, faults: Faults, plain: bool) -> None:
+    told: list[Any] = []
+    answers: list[Any] = [True, False, KeyError("ours"), True]
+
+    def wanted() -> bool:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return bool(answer)
+
+    def train(result: Any, *_: Any, **__: Any) -> None:
+        told.append(result["rounds"])
+
+    train.__module__ = toys
+    after("toylib.training", "train", when=wanted)(train)
+    training = toy.load("toylib.training")
+    if not plain:
+        training.train = wrapt.FunctionWrapper(training.train, lambda f, _, a, k: f(*a, **k))
+    toy.autolog()
+    for rounds in (1, 2, 3, 4):
+        assert training.train({}, rounds)["rounds"] == rounds
+    assert told == [1, 4]
     faults.expect("after train: KeyError('ours')")
 
 
