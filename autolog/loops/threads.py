@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def of_each(make: Callable[[], H]) -> tuple[Callable[[], H], Callable[[], bool]]:
-    """The loops of the thread that asks, and whether they want to be told anything now.
+    """Two functions: one gives the loops of the thread that asks, one whether these listen now.
 
     Args:
         make: makes those of a thread, when it asks for the first time.
@@ -33,7 +33,7 @@ def of_each(make: Callable[[], H]) -> tuple[Callable[[], H], Callable[[], bool]]
     def wanted() -> bool:
         try:
             found: bool = threads.here.wanted
-        except AttributeError:
+        except AttributeError:  # its first loop may begin now
             return True
         return found
 
